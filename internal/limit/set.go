@@ -7,7 +7,7 @@ type Set struct {
 	High    Value `json:"high"`     // memory.high, MemoryHigh=: throttled and reclaimed above
 	Low     Value `json:"low"`      // memory.low, MemoryLow=: protected below, best effort
 	Min     Value `json:"min"`      // memory.min, MemoryMin=: protected below, always
-	SwapMax Value `json:"swap_max"` // memory.swap.max, MemorySwapMax=
+	SwapMax Value `json:"swapMax"` // memory.swap.max, MemorySwapMax=
 }
 
 // Merge returns s with every absent field taken from base.
