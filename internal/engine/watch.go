@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/memsup/memsup/internal/alert"
+	"github.com/memsup/memsup/internal/limit"
+	"github.com/memsup/memsup/internal/service"
+)
+
+const (
+	// highSlack: the kernel raises its "high" event on memory.current at the
+	// very charge that crosses MemoryHigh, and then holds the service there. The
+	// working set stands a few inactive pages below, for good; so at an event the
+	// warning mark is taken as crossed from this share of MemoryHigh on.
+	highSlack = 0.95
+
+	// A livelock: MemoryHigh below what the service needs and nowhere to put
+	// the rest, so that the kernel throttles it without end while systemd says
+	// "active (running)". Half a million high events in 90 minutes were seen.
+	livelockAfter    = 20 * time.Second
+	livelockPressure = 20.0 // % of wall time stalled over 10 s
+	livelockForgets  = 30 * time.Second
+)
+
+// stall follows a service that is held at its MemoryHigh.
+type stall struct {
+	since time.Duration // 0: it is not
+	last  time.Duration // when it last was
+}
+
+// watch holds the newest sample against the marks.
+func (t *turn) watch(prev *service.Sample, m service.Measured) {
+	t.watchHigh(prev)
+	limitMax, ok := t.sample.Limits.Max.Bytes()
+	if !ok || limitMax == 0 {
+		for _, rule := range []string{service.RuleCritical, service.RuleWarning} {
+			t.resolve(rule, "no MemoryMax")
+		}
+		return
+	}
+	use := float64(t.sample.WorkingSet) / float64(limitMax)
+	w := t.spec.Watermarks
+	critical := t.mark(service.RuleCritical, service.Critical, w.Critical, use, false, m)
+	t.mark(service.RuleWarning, service.Warning, w.Warning, use, critical || t.heldAtHigh(prev), m)
+}
+
+// mark raises or resolves the alert of one watermark and reports whether it is
+// over. told: other evidence says that it is crossed.
+func (t *turn) mark(rule string, sev service.Severity, mark, use float64, told bool, m service.Measured) bool {
+	firing := t.Alerts.Get(rule)
+	over := alert.Mark{Raise: mark, Clear: mark - t.spec.Watermarks.Hysteresis}.Over(firing != nil, use)
+	if !over && !told {
+		t.resolve(rule, "working set at %.1f %% of MemoryMax, below the mark of %.0f %%", use*100, mark*100)
+		return false
+	}
+	a := service.Alert{
+		Rule: rule, Severity: sev, Value: use, Threshold: mark,
+		Message: fmt.Sprintf("working set %s is %.1f %% of MemoryMax %v (mark %.0f %%)",
+			limit.Humanize(t.sample.WorkingSet), use*100, t.sample.Limits.Max, mark*100),
+	}
+	if firing == nil && m.Seen != 0 {
+		a.LatencyNs = int64(t.at.Boot - m.Seen)
+	}
+	t.raise(a)
+	return true
+}
+
+// heldAtHigh reports whether the kernel throttled the service at MemoryHigh since
+// prev, with hardly anything left that it could drop.
+func (t *turn) heldAtHigh(prev *service.Sample) bool {
+	high, ok := t.sample.Limits.High.Bytes()
+	return ok && prev != nil && t.sample.Events.High > prev.Events.High &&
+		float64(t.sample.WorkingSet) >= highSlack*float64(high)
+}
+
+// watchHigh finds the livelock.
+func (t *turn) watchHigh(prev *service.Sample) {
+	now := t.at.Boot
+	p := t.sample.Pressure
+	held := t.heldAtHigh(prev) && (p == nil || p.Some.Avg10 >= livelockPressure)
+	switch {
+	case held && t.stall.since == 0:
+		t.stall = stall{since: now, last: now}
+	case held:
+		t.stall.last = now
+	case t.stall.since != 0 && now-t.stall.last >= livelockForgets:
+		t.stall = stall{}
+		t.resolve(service.RuleLivelock, "no longer held at MemoryHigh %v", t.sample.Limits.High)
+	}
+	if !held || now-t.stall.since < livelockAfter {
+		return
+	}
+	stalled := ""
+	if p != nil {
+		stalled = fmt.Sprintf(", stalled %.0f %% of the time", p.Some.Avg10)
+	}
+	t.raise(service.Alert{
+		Rule: service.RuleLivelock, Severity: service.Critical,
+		Value: (now - t.stall.since).Seconds(), Threshold: livelockAfter.Seconds(),
+		Message: fmt.Sprintf("held at MemoryHigh %v for %v%s: %d high events; it needs more than it may have",
+			t.sample.Limits.High, (now - t.stall.since).Round(time.Second), stalled, t.sample.Events.High),
+	})
+}
