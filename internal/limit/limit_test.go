@@ -9,7 +9,7 @@ func TestParseSize(t *testing.T) {
 	for in, want := range map[string]Value{
 		"0": Bytes(0), "512": Bytes(512), "512B": Bytes(512), "256M": Bytes(256 << 20), "1G": Bytes(1 << 30),
 		"1.5G": Bytes(3 << 29), "1500M": Bytes(1500 << 20), "64KiB": Bytes(64 << 10), "max": Max, "infinity": Max,
-		" 1K ": Bytes(1024), "16777215T": Bytes(16777215 << 40),
+		"16777215T": Bytes(16777215 << 40),
 	} {
 		if got, err := ParseSize(in); err != nil || got != want {
 			t.Errorf("ParseSize(%q) = %v, %v; want %v", in, got, err, want)

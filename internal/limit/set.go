@@ -3,10 +3,10 @@ package limit
 // Set is the limits of one cgroup, named as in the kernel without the
 // "memory." prefix. A field that is absent was not read or not set.
 type Set struct {
-	Max     Value `json:"max"`      // memory.max, MemoryMax=: the hard limit
-	High    Value `json:"high"`     // memory.high, MemoryHigh=: throttled and reclaimed above
-	Low     Value `json:"low"`      // memory.low, MemoryLow=: protected below, best effort
-	Min     Value `json:"min"`      // memory.min, MemoryMin=: protected below, always
+	Max     Value `json:"max"`     // memory.max, MemoryMax=: the hard limit
+	High    Value `json:"high"`    // memory.high, MemoryHigh=: throttled and reclaimed above
+	Low     Value `json:"low"`     // memory.low, MemoryLow=: protected below, best effort
+	Min     Value `json:"min"`     // memory.min, MemoryMin=: protected below, always
 	SwapMax Value `json:"swapMax"` // memory.swap.max, MemorySwapMax=
 }
 

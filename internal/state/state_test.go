@@ -134,7 +134,7 @@ func TestTemporaryFilesAreSwept(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"version":1,"engine":{"version":1,"services":{"api":{"alerts":{"count":1}}}}}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(_ *testing.T, b []byte) {
 		s, err := decode(b)
 		if err != nil {
 			return
