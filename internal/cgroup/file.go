@@ -1,0 +1,83 @@
+package cgroup
+
+import (
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Files of the cgroup are read and written with bare system calls. An os.File
+// would put the descriptor into Go's netpoller, which costs memory for each,
+// polls pressure files (see package psi), and turns memory.reclaim's EAGAIN into
+// waiting for a readiness that never comes.
+
+// buffers holds the read buffers of all groups: as many as there are samplers at
+// work, rather than one for each cgroup.
+var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
+
+const (
+	bufferSize = 8 << 10 // memory.stat has some 2 KiB on 6.12
+	bufferMost = 1 << 20 // no kernel file here comes near: refuse to grow further
+)
+
+// pread reads the whole of fd from its start into *buf, growing it at need, and
+// returns the part that was read.
+func pread(fd int, buf *[]byte) ([]byte, error) {
+	for {
+		n, err := unix.Pread(fd, *buf, 0)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, err
+		case n < len(*buf):
+			return (*buf)[:n], nil
+		case n >= bufferMost:
+			return nil, fmt.Errorf("longer than %d bytes", bufferMost)
+		}
+		*buf = make([]byte, 2*len(*buf))
+	}
+}
+
+// readAt reads the whole of the file name in the directory dir.
+func readAt(dir int, name string, buf *[]byte) (b []byte, err error) {
+	fd, err := openat(dir, name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	b, err = pread(fd, buf)
+	if cerr := unix.Close(fd); err == nil {
+		err = cerr
+	}
+	return b, err
+}
+
+// writeAt writes s to the file name in the directory dir with one write(2). It
+// never creates or truncates.
+func writeAt(dir int, name, s string) error {
+	fd, err := openat(dir, name, unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	n, err := unix.Write(fd, []byte(s))
+	for err == unix.EINTR && n <= 0 {
+		n, err = unix.Write(fd, []byte(s))
+	}
+	if err == nil && n != len(s) {
+		err = fmt.Errorf("%d of %d bytes taken", n, len(s))
+	}
+	if cerr := unix.Close(fd); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func openat(dir int, name string, flags int) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, name, flags|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
