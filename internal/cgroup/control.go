@@ -19,7 +19,7 @@ import (
 const reclaimStep = 32 << 20
 
 // Swappiness tells memory.reclaim what to prefer: 0 takes only file pages, 200
-// only anonymous ones (those need swap). It needs kernel 6.9.
+// only anonymous ones (those need swap). It needs kernel 6.11.
 type Swappiness struct {
 	n   int
 	set bool
@@ -70,7 +70,7 @@ func (g *Group) reclaim(ctx context.Context, bytes uint64, s Swappiness) error {
 		case err == errAbsent:
 			return tooOld("memory.reclaim", "5.19")
 		case err == unix.EINVAL && s.set:
-			return tooOld("memory.reclaim swappiness=", "6.9")
+			return tooOld("memory.reclaim swappiness=", "6.11")
 		case err != nil:
 			return err
 		}
