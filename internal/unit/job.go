@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 
 	"github.com/godbus/dbus/v5"
@@ -91,15 +92,12 @@ func (j *jobs) called() {
 
 // forget drops a claim that nobody waits for any more.
 func (j *jobs) forget(id uint32, c chan string) {
-	left := j.waiting[id][:0]
-	for _, other := range j.waiting[id] {
-		if other != c {
-			left = append(left, other)
-		}
-	}
-	if j.waiting[id] = left; len(left) == 0 {
+	left := slices.DeleteFunc(j.waiting[id], func(other chan string) bool { return other == c })
+	if len(left) == 0 {
 		delete(j.waiting, id)
+		return
 	}
+	j.waiting[id] = left
 }
 
 // Start starts a unit and waits for the job's end. Its error is a [*JobError]

@@ -82,6 +82,8 @@ func (s Spec) validate() error {
 		return fmt.Errorf("%w: slice %q: want a name that ends in .slice", errSpec, s.Slice)
 	case s.OOMScoreAdj != nil && (*s.OOMScoreAdj < -1000 || *s.OOMScoreAdj > 1000):
 		return fmt.Errorf("%w: OOM score adjustment %d: want -1000 to 1000", errSpec, *s.OOMScoreAdj)
+	case s.KillSignal < 0 || s.KillSignal > 64: // SIGRTMAX
+		return fmt.Errorf("%w: signal %d: want 1 to 64", errSpec, s.KillSignal)
 	case s.StopTimeout < 0 || s.RestartSec < 0:
 		return fmt.Errorf("%w: a duration is negative", errSpec)
 	}

@@ -1,0 +1,37 @@
+package unit
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestSpecIsRefused(t *testing.T) {
+	ok := Spec{Name: "a", Exec: []string{"/bin/true"}}
+	if err := ok.validate(); err != nil {
+		t.Errorf("the least there can be: %v", err)
+	}
+	adj := 1001
+	for name, change := range map[string]func(*Spec){
+		"no program":          func(s *Spec) { s.Exec = nil },
+		"relative program":    func(s *Spec) { s.Exec = []string{"node"} },
+		"NUL in an argument":  func(s *Spec) { s.Exec = append(s.Exec, "a\x00b") },
+		"relative directory":  func(s *Spec) { s.WorkingDir = "srv" },
+		"slice":               func(s *Spec) { s.Slice = "memsup" },
+		"slice with a path":   func(s *Spec) { s.Slice = "a/b.slice" },
+		"OOM score":           func(s *Spec) { s.OOMScoreAdj = &adj },
+		"negative timeout":    func(s *Spec) { s.StopTimeout = -1 },
+		"environment":         func(s *Spec) { s.Env = []string{"A"} },
+		"environment name":    func(s *Spec) { s.Env = []string{"A B=c"} },
+		"empty name":          func(s *Spec) { s.Env = []string{"=c"} },
+		"digit first":         func(s *Spec) { s.Env = []string{"1A=c"} },
+		"NUL in the value":    func(s *Spec) { s.Env = []string{"A=\x00"} },
+		"signal out of range": func(s *Spec) { s.KillSignal = 65 },
+	} {
+		s := ok
+		s.Exec = append([]string(nil), ok.Exec...)
+		change(&s)
+		if err := s.validate(); !errors.Is(err, errSpec) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
