@@ -34,7 +34,7 @@ func chooseAccel(ctx context.Context, img *image, icount bool) (accel, error) {
 	default:
 		return "", fmt.Errorf("GUEST_ACCEL=%s: want kvm or tcg", forced)
 	}
-	if unix.Access("/dev/kvm", unix.R_OK|unix.W_OK) != nil {
+	if usable := unix.Access("/dev/kvm", unix.R_OK|unix.W_OK) == nil; !usable {
 		return accelTCG, nil
 	}
 	return rememberedProbe(ctx, img)
@@ -56,7 +56,7 @@ func rememberedProbe(ctx context.Context, img *image) (accel, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lock.Close()
+	defer lock.Close() //nolint:errcheck // a lock file
 	path := filepath.Join(cache, "kvm")
 	said, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -28,7 +28,7 @@ func unpackBack(r io.Reader, dir string) error {
 	if err != nil {
 		return fmt.Errorf("bring back: %w", err)
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // a directory opened to look up names
 	left := int64(maxBackBytes)
 	tr := tar.NewReader(r)
 	for range maxBackFiles {

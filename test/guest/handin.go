@@ -21,7 +21,10 @@ func writeIn(w io.Writer, opt options, env []string) error {
 		ports = append(ports, strconv.Itoa(f.guestPort))
 	}
 	meta := map[string]string{"argv": lines0(opt.argv), "env": lines0(env), "ports": lines0(ports)}
-	for name, wanted := range map[string]bool{"shell": opt.shell, "swap": opt.swap > 0, "out": opt.out != ""} {
+	if opt.shell {
+		meta["shell"] = fmt.Sprintf("rows %d cols %d\n", opt.rows, opt.cols)
+	}
+	for name, wanted := range map[string]bool{"swap": opt.swap > 0, "out": opt.out != ""} {
 		if wanted {
 			meta[name] = ""
 		}
@@ -124,7 +127,7 @@ func addOne(tw *tar.Writer, file, name string, info fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // opened for reading
 	_, err = io.Copy(tw, f)
 	return err
 }

@@ -73,7 +73,7 @@ func openImage(ctx context.Context, suite string, log io.Writer) (*image, error)
 	if err != nil {
 		return nil, err
 	}
-	defer building.Close()
+	defer building.Close() //nolint:errcheck // a lock file
 	if img, err := lockImage(dir); err == nil {
 		return img, nil
 	}
@@ -93,8 +93,7 @@ func lockImage(dir string) (*image, error) {
 		return nil, fmt.Errorf("open image: %w", err)
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("lock image %s: %w", dir, err)
+		return nil, errors.Join(fmt.Errorf("lock image %s: %w", dir, err), lock.Close())
 	}
 	return &image{dir: dir, lock: lock}, nil
 }
@@ -105,8 +104,7 @@ func lockFile(path string, how int) (*os.File, error) {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), how); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	return f, nil
 }
@@ -130,7 +128,7 @@ func buildImage(ctx context.Context, cache, suite, dir string, log io.Writer) er
 	if err := os.RemoveAll(tmp); err != nil { // what an interrupted build left
 		return fmt.Errorf("build image: %w", err)
 	}
-	defer os.RemoveAll(tmp)
+	defer os.RemoveAll(tmp) //nolint:errcheck // the next build starts with it
 	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return fmt.Errorf("build image: %w", err)
 	}
@@ -185,7 +183,7 @@ func removeOld(cache, suite, keep string) error {
 func removeUnused(dir string) error {
 	disk, err := os.Open(filepath.Join(dir, "disk.img"))
 	if err == nil {
-		defer disk.Close()
+		defer disk.Close() //nolint:errcheck // opened for the lock
 		if err := unix.Flock(int(disk.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 			if errors.Is(err, unix.EWOULDBLOCK) {
 				return nil

@@ -84,7 +84,7 @@ func (m machine) argv() []string {
 // costs an emulated exit, and dmesg has it all (log_buf_len).
 func (m machine) commandLine() string {
 	args := []string{
-		"console=ttyS0", "quiet", "loglevel=1", "panic=-1", "log_buf_len=4M", "audit=0",
+		"console=ttyS0", "quiet", "loglevel=1", "panic=-1", "log_buf_len=4M", "audit=0", "TERM=dumb",
 		"psi=1", "mitigations=off", "tsc=reliable", "net.ifnames=0",
 		"systemd.show_status=0", "systemd.unified_cgroup_hierarchy=1",
 	}

@@ -52,7 +52,7 @@ func imageCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer img.Close()
+			defer img.Close() //nolint:errcheck // opened for the lock
 			fmt.Fprintln(cmd.OutOrStdout(), img.dir)
 			return nil
 		},
@@ -94,11 +94,6 @@ func shellCommand(code *int) *cobra.Command {
 		Short: "Boot a guest with a root shell on this terminal (Ctrl-] ends it)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			restore, err := rawTerminal(os.Stdin, &opt)
-			if err != nil {
-				return err
-			}
-			defer restore()
 			exit, err := run(cmd.Context(), opt, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if errors.Is(err, errLeft) {
 				err = nil

@@ -27,8 +27,8 @@ func boot(ctx context.Context, m machine, ports serial) error {
 	if err != nil {
 		return fmt.Errorf("boot: %w", err)
 	}
-	defer read.Close()
-	defer write.Close()
+	defer read.Close()  //nolint:errcheck // all was read, or nobody asks
+	defer write.Close() //nolint:errcheck // QEMU has its own
 
 	cmd := exec.CommandContext(ctx, emulator(), m.argv()...)
 	cmd.Stdout, cmd.Stderr = onlyWriter{ports.stdout}, ports.console
@@ -52,7 +52,7 @@ func boot(ctx context.Context, m machine, ports serial) error {
 		}
 		return fmt.Errorf("boot: %w", err)
 	}
-	write.Close()
+	_ = write.Close() // the reader ends when QEMU, now the only owner, does
 	copied := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(ports.console, read)

@@ -8,17 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // consoleTail is how much of the console an error message shows.
 const consoleTail = 4 << 10
 
-var (
-	errTimeout = errors.New("the guest did not end in time")
-	// errLeft means that the user left the shell with the escape key.
-	errLeft = errors.New("left the guest")
-)
+var errTimeout = errors.New("the guest did not end in time")
 
 // run boots a guest for opt's command and returns the command's exit code. Any
 // error is the guest's own, never the command's; it carries the console's end.
@@ -27,7 +22,7 @@ func run(ctx context.Context, opt options, stdout, stderr io.Writer) (code int, 
 	if err != nil {
 		return 0, err
 	}
-	defer img.Close()
+	defer img.Close() //nolint:errcheck // opened for the lock
 	kind, err := chooseAccel(ctx, img, opt.icount)
 	if err != nil {
 		return 0, err
@@ -36,7 +31,10 @@ func run(ctx context.Context, opt options, stdout, stderr io.Writer) (code int, 
 	if err != nil {
 		return 0, fmt.Errorf("make work directory: %w", err)
 	}
-	defer os.RemoveAll(work)
+	defer os.RemoveAll(work) //nolint:errcheck // best effort, below the temporary directory
+	if opt.shell {
+		opt.rows, opt.cols = terminalSize(os.Stdin)
+	}
 	m, err := prepare(work, img, kind, opt)
 	if err != nil {
 		return 0, err
@@ -49,21 +47,22 @@ func run(ctx context.Context, opt options, stdout, stderr io.Writer) (code int, 
 		if err != nil {
 			return 0, fmt.Errorf("console file: %w", err)
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // a record for people
 		ports.console = io.MultiWriter(f, said)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	if opt.timeout > 0 {
-		timer := time.AfterFunc(opt.timeout, func() { cancel(fmt.Errorf("%w: killed after %v", errTimeout, opt.timeout)) })
-		defer timer.Stop()
+		cause := fmt.Errorf("%w: killed after %v", errTimeout, opt.timeout)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, opt.timeout, cause)
+		defer cancel()
 	}
+	start := boot
 	if opt.shell {
-		ports.stdin = &escapeReader{from: os.Stdin, escaped: func() { cancel(errLeft) }}
+		start = bootShell
 	}
 	clock := newStopwatch(stdout)
 	ports.stdout = clock
-	if err := boot(ctx, m, ports); err != nil {
+	if err := start(ctx, m, ports); err != nil {
 		return 0, withConsole(err, said)
 	}
 	if opt.verbose {
@@ -106,13 +105,14 @@ func prepare(work string, img *image, kind accel, opt options) (machine, error) 
 func environment(kind accel, opt options) []string {
 	env := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"HOME=/root", "LANG=C.UTF-8", "SYSTEMD_PAGER=cat", "SYSTEMD_COLORS=0", "TERM=dumb",
+		"HOME=/root", "LANG=C.UTF-8", "SYSTEMD_PAGER=cat",
 		"GUEST=" + opt.suite, "GUEST_ACCEL=" + string(kind),
 		"GUEST_IN=/guest/in", "GUEST_OUT=/guest/out",
 	}
 	if opt.shell {
-		env = append(env, "TERM="+os.Getenv("TERM"), "SYSTEMD_COLORS=1",
-			fmt.Sprintf("LINES=%d", opt.rows), fmt.Sprintf("COLUMNS=%d", opt.cols))
+		env = append(env, "TERM="+os.Getenv("TERM"))
+	} else {
+		env = append(env, "TERM=dumb", "SYSTEMD_COLORS=0")
 	}
 	return append(env, opt.env...)
 }
@@ -134,7 +134,7 @@ func collect(drive, dir string) (code int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("open result: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // opened for reading
 	header := make([]byte, headerSize)
 	if _, err := io.ReadFull(f, header); err != nil {
 		return 0, fmt.Errorf("read result: %w", err)

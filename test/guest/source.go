@@ -1,9 +1,8 @@
 package main
 
 import (
-	"bufio"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,20 +43,15 @@ func aptSource(etc, suite string) (string, error) {
 
 // debianCodename reads os-release(5); empty when the machine is not Debian.
 func debianCodename(path string) (string, error) {
-	f, err := os.Open(path)
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("which system is this: %w", err)
 	}
-	defer f.Close()
 	fields := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if key, value, ok := strings.Cut(lines.Text(), "="); ok {
+	for line := range strings.Lines(string(content)) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
 			fields[key] = strings.Trim(value, `"'`)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return "", fmt.Errorf("which system is this: read %s: %w", path, err)
 	}
 	if fields["ID"] != "debian" {
 		return "", nil
@@ -66,31 +60,24 @@ func debianCodename(path string) (string, error) {
 }
 
 func sourceIn(path, codename, suite string) (string, error) {
-	f, err := os.Open(path)
-	if os.IsNotExist(err) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("open apt source: %w", err)
+		return "", fmt.Errorf("read apt source: %w", err)
 	}
-	defer f.Close()
-	parse := oneLineSource
 	if strings.HasSuffix(path, ".sources") {
-		parse = deb822Source
+		return deb822Source(string(content), codename, suite), nil
 	}
-	line, err := parse(f, codename, suite)
-	if err != nil {
-		return "", fmt.Errorf("read apt source %s: %w", path, err)
-	}
-	return line, nil
+	return oneLineSource(string(content), codename, suite), nil
 }
 
 // oneLineSource finds "deb [options] URI codename main ..." and returns it for
 // suite with component main.
-func oneLineSource(r io.Reader, codename, suite string) (string, error) {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		text, _, _ := strings.Cut(lines.Text(), "#")
+func oneLineSource(content, codename, suite string) string {
+	for line := range strings.Lines(content) {
+		text, _, _ := strings.Cut(line, "#")
 		text = strings.TrimSpace(text)
 		rest, ok := strings.CutPrefix(text, "deb ")
 		if !ok {
@@ -106,14 +93,14 @@ func oneLineSource(r io.Reader, codename, suite string) (string, error) {
 		}
 		fields := strings.Fields(rest)
 		if len(fields) >= 3 && fields[1] == codename && slices.Contains(fields[2:], "main") {
-			return fmt.Sprintf("deb %s%s %s main", options, fields[0], suite), nil
+			return fmt.Sprintf("deb %s%s %s main", options, fields[0], suite)
 		}
 	}
-	return "", lines.Err()
+	return ""
 }
 
 // deb822Source does the same for a file of stanzas ("URIs: ...").
-func deb822Source(r io.Reader, codename, suite string) (string, error) {
+func deb822Source(content, codename, suite string) string {
 	stanza := map[string][]string{}
 	found := func() string {
 		if slices.Contains(stanza["enabled"], "no") || !slices.Contains(stanza["types"], "deb") ||
@@ -129,14 +116,12 @@ func deb822Source(r io.Reader, codename, suite string) (string, error) {
 		return fmt.Sprintf("deb %s%s %s main", options, stanza["uris"][0], suite)
 	}
 	key := ""
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		text := lines.Text()
+	for text := range strings.Lines(content) {
 		switch {
 		case strings.HasPrefix(text, "#"):
 		case strings.TrimSpace(text) == "":
 			if line := found(); line != "" {
-				return line, nil
+				return line
 			}
 			clear(stanza)
 		case strings.HasPrefix(text, " ") || strings.HasPrefix(text, "\t"):
@@ -147,5 +132,5 @@ func deb822Source(r io.Reader, codename, suite string) (string, error) {
 			stanza[key] = strings.Fields(value)
 		}
 	}
-	return found(), lines.Err()
+	return found()
 }

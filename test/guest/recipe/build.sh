@@ -13,6 +13,7 @@ root=$out/root
 list() { grep -v -e '^#' -e '^$' "$1"; }
 
 # The kernel package would build a large initrd that nobody boots.
+# shellcheck disable=SC2016 # mmdebstrap expands $1, the root
 skip_initrd='mkdir -p "$1/etc/initramfs-tools" &&
 	echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf"'
 
@@ -60,7 +61,7 @@ done
 (cd "$initrd" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$out/initrd"
 
 cp "$root/boot/vmlinuz-$version" "$out/vmlinuz"
-rm -rf "$initrd" "$root/boot" "$root/var/cache/apt" "$root/var/lib/apt/lists"
+rm -rf "$initrd" "${root:?}/boot" "$root/var/cache/apt" "$root/var/lib/apt/lists"
 size=$(($(du -sm "$root" | cut -f1) * 5 / 4 + 64))
 mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -d "$root" "$out/disk.img" "${size}M"
 rm -rf "$root"
