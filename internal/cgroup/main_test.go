@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -116,4 +117,18 @@ func openGroup(t testing.TB, root, path string, opts ...Option) *Group {
 		}
 	})
 	return g
+}
+
+// overwrite replaces a file's content by one of the same length in one write, so
+// that no reader sees half of it.
+func overwrite(t testing.TB, root, path, file, content string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(root, path, file), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(content)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
