@@ -12,7 +12,7 @@ import (
 
 // Bounds on what a guest may send back.
 const (
-	maxBackBytes = 2 * resultSize // sparse files unpack to more than they took
+	maxBackBytes = resultSize
 	maxBackFiles = 100_000
 )
 
@@ -46,7 +46,7 @@ func unpackBack(r io.Reader, dir string) error {
 		switch header.Typeflag {
 		case tar.TypeDir:
 			err = root.MkdirAll(name, 0o755)
-		case tar.TypeReg, tar.TypeGNUSparse:
+		case tar.TypeReg:
 			if left -= header.Size; left < 0 {
 				return fmt.Errorf("bring back: more than %d bytes", int64(maxBackBytes))
 			}
