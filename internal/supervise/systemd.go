@@ -1,0 +1,131 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/memsup/memsup/internal/service"
+	"github.com/memsup/memsup/internal/unit"
+)
+
+// Systemd binds services to systemd units.
+type Systemd struct{ Manager *unit.Systemd }
+
+// Bind follows a unit, adopted or to be launched as a transient one.
+func (d Systemd) Bind(spec service.Spec) (Unit, error) {
+	w, err := d.Manager.Watch(spec.Unit)
+	if err != nil {
+		return nil, err
+	}
+	u := &systemdUnit{manager: d.Manager, spec: spec, watch: w, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+	go u.relay()
+	return u, nil
+}
+
+type systemdUnit struct {
+	manager *unit.Systemd
+	spec    service.Spec
+	watch   *unit.Watch
+	changed chan struct{}
+	closed  chan struct{}
+}
+
+// relay takes the changes off the watch and keeps one token of news.
+func (u *systemdUnit) relay() {
+	defer close(u.closed)
+	for range u.watch.Ready() {
+		u.watch.Take()
+		select {
+		case u.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (u *systemdUnit) Changed() <-chan struct{} { return u.changed }
+
+func (u *systemdUnit) Close() error {
+	err := u.watch.Close()
+	<-u.closed
+	return err
+}
+
+func (u *systemdUnit) Look(ctx context.Context) (Look, error) {
+	st, err := u.manager.State(ctx, u.spec.Unit)
+	if err != nil {
+		return Look{}, err
+	}
+	return Look{Unit: unitOf(st), Limits: st.Limits, StopTimeout: st.StopTimeout}, nil
+}
+
+func (u *systemdUnit) Start(ctx context.Context) error {
+	l := u.spec.Launch
+	if l == nil {
+		_, err := u.manager.Start(ctx, u.spec.Unit)
+		return err
+	}
+	_, err := u.manager.Launch(ctx, unit.Spec{
+		Name: u.spec.Unit, Description: "memsup service " + u.spec.Name,
+		Exec: l.Exec, Env: l.Environment, WorkingDir: l.Directory, User: l.User, Group: l.Group,
+		Limits: u.spec.Limits, StopTimeout: l.StopTimeout,
+		OOMPolicy: "continue", Restart: "on-failure", RestartSec: time.Second,
+	})
+	return err
+}
+
+// Restart restarts the unit. A launched one that has ended is unloaded with all
+// that systemd knew of it, and is launched anew.
+func (u *systemdUnit) Restart(ctx context.Context) error {
+	if u.spec.Launch != nil {
+		st, err := u.manager.State(ctx, u.spec.Unit)
+		if err != nil {
+			return err
+		}
+		switch {
+		case st.LoadState == "not-found":
+			return u.Start(ctx)
+		case st.ActiveState == "failed":
+			if err := u.manager.ResetFailed(ctx, u.spec.Unit); err != nil && !errors.Is(err, unit.ErrNotFound) {
+				return err
+			}
+			return u.Start(ctx)
+		}
+	}
+	_, err := u.manager.Restart(ctx, u.spec.Unit)
+	return err
+}
+
+func (u *systemdUnit) ApplyLimits(ctx context.Context) error {
+	return u.manager.Reapply(ctx, u.spec.Unit)
+}
+
+// unitOf puts systemd's words into memsup's.
+func unitOf(s unit.State) service.Unit {
+	return service.Unit{
+		Phase: phaseOf(s), ActiveState: s.ActiveState, SubState: s.SubState, Result: s.Result,
+		MainPID: s.MainPID, Cgroup: s.Cgroup, Incarnation: s.InvocationID, AutoRestarts: s.NRestarts,
+		Since: s.ActiveEnter, JobPending: s.Job != 0,
+	}
+}
+
+func phaseOf(s unit.State) service.Phase {
+	switch {
+	case s.LoadState == "masked":
+		return service.Masked
+	case s.LoadState == "not-found":
+		return service.Absent
+	case s.Running() && s.Cgroup != "":
+		return service.Running
+	case s.ActiveState == "deactivating":
+		return service.Stopping
+	case s.Running(), s.ActiveState == "activating", s.Job != 0,
+		// Between a death and Restart='s next try, since systemd 254.
+		s.SubState == "dead-before-auto-restart", s.SubState == "failed-before-auto-restart":
+		return service.Starting
+	case s.ActiveState == "failed":
+		return service.Failed
+	default:
+		return service.Stopped
+	}
+}

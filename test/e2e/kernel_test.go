@@ -1,0 +1,48 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// watchHigh tells when the kernel first reports that the service crossed its
+// MemoryHigh, on the boot clock: an observer of the test's own, beside memsupd.
+func watchHigh(t *testing.T, n *node) <-chan time.Duration {
+	t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("/sys/fs/cgroup", n.show("ControlGroup"), "memory.events")
+	if _, err := unix.InotifyAddWatch(fd, file, unix.IN_MODIFY); err != nil {
+		t.Fatal(err)
+	}
+	wake := make(chan time.Duration, 1)
+	go func() {
+		defer unix.Close(fd)
+		buf := make([]byte, 4096)
+		for {
+			if _, err := unix.Read(fd, buf); err != nil {
+				return
+			}
+			var ts unix.Timespec
+			if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+				return
+			}
+			if !strings.Contains(n.kernel("memory.events"), "high 0\n") {
+				wake <- time.Duration(ts.Nano())
+				return
+			}
+		}
+	}()
+	return wake
+}
