@@ -56,9 +56,9 @@ var hotNames = [hotFiles]string{
 type Option func(*Group)
 
 // Lean keeps only the directory's descriptor and opens each file for each read:
-// twice the CPU time a sample and a ninth of the descriptors. An open cgroup file
-// costs the kernel some 5 KiB, so eight of them are nothing for five services and
-// hundreds of megabytes for five thousand.
+// two to five times the CPU time of a sample, and a ninth of the descriptors. An
+// open cgroup file costs the kernel some 5 KiB, so eight of them are nothing for
+// five services and hundreds of megabytes for five thousand.
 func Lean() Option { return func(g *Group) { g.lean = true } }
 
 // Open opens the cgroup at path, as in /proc/PID/cgroup ("/memsup.slice/x.service"),

@@ -90,7 +90,7 @@ func required(h Host, r Report) error {
 		}
 		if h.Subtree != "/" {
 			e.Missing = "it is not delegated to " + h.Subtree
-			e.Fix = "set Delegate=memory pids in the unit, or give the container a memory controller of its own"
+			e.Fix = "set Delegate=memory pids in the unit, or enable it in the parent's cgroup.subtree_control"
 		}
 		errs = append(errs, e)
 	}

@@ -71,7 +71,7 @@ func modeOf(m cgroups.CGMode) Mode {
 func modeError(m Mode) *Error {
 	e := &Error{
 		Feature: "cgroup v2 memory controller",
-		Fix:     "boot with systemd.unified_cgroup_hierarchy=1 and without cgroup_no_v1= or systemd.legacy_systemd_cgroup_controller",
+		Fix:     "boot with systemd.unified_cgroup_hierarchy=1",
 	}
 	switch m {
 	case Unified:
@@ -82,7 +82,7 @@ func modeError(m Mode) *Error {
 		e.Missing = "this host mounts cgroup v1 (legacy)"
 	default:
 		e.Missing = "no cgroup file system is mounted"
-		e.Fix = "mount -t cgroup2 none /sys/fs/cgroup, or run the container with its cgroup namespace mounted"
+		e.Fix = "mount -t cgroup2 none /sys/fs/cgroup, or give the container a cgroup namespace of its own"
 	}
 	return e
 }
