@@ -59,11 +59,14 @@ func BenchmarkSample(b *testing.B) {
 		on = "regular files (no cgroup v2 memory on this host)"
 	}
 	// A configuration line of the benchmark format, which benchstat shows.
-	fmt.Fprintln(os.Stdout, "sampled:", on)
+	if _, err := fmt.Fprintln(os.Stdout, "sampled:", on); err != nil {
+		b.Fatal(err)
+	}
 	b.Run("pread", func(b *testing.B) { benchRead(b, root, path) })
 	b.Run("lean", func(b *testing.B) { benchRead(b, root, path, Lean()) })
 	stat := func(mask cgroup2.StatMask) func(*testing.B) {
 		return func(b *testing.B) {
+			b.Helper()
 			m, err := cgroup2.Load(path, cgroup2.WithMountpoint(root))
 			if err != nil {
 				b.Fatal(err)
@@ -89,6 +92,7 @@ func BenchmarkSample(b *testing.B) {
 }
 
 func benchRead(b *testing.B, root, path string, opts ...Option) {
+	b.Helper()
 	g := openGroup(b, root, path, opts...)
 	var r Reading
 	b.ReportAllocs()

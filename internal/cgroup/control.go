@@ -65,11 +65,11 @@ func (g *Group) reclaim(ctx context.Context, bytes uint64, s Swappiness) error {
 		}
 		step := min(bytes, reclaimStep)
 		switch err := g.explain(writeAt(g.dir, "memory.reclaim", strconv.FormatUint(step, 10)+suffix)); {
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EAGAIN):
 			return nil
-		case err == errAbsent:
+		case errors.Is(err, errAbsent):
 			return tooOld("memory.reclaim", "5.19")
-		case err == unix.EINVAL && s.set:
+		case errors.Is(err, unix.EINVAL) && s.set:
 			return tooOld("memory.reclaim swappiness=", "6.11")
 		case err != nil:
 			return err
@@ -188,7 +188,7 @@ func parseProcs(pids []int, b []byte) ([]int, error) {
 func (g *Group) ArmPressure(p *psi.Poller, t psi.Trigger, key string) (w *psi.Watch, err error) {
 	err = g.use(func() (err error) {
 		w, err = p.AddAt(g.dir, hotNames[pressure], t, key)
-		if err != nil && g.explain(err) == errAbsent {
+		if err != nil && errors.Is(g.explain(err), errAbsent) {
 			return psi.ErrDisabled
 		}
 		return gone(err)

@@ -16,10 +16,10 @@ import (
 
 // blank empties files, since a write to a regular file does not replace it as it
 // does in cgroupfs.
-func blank(t testing.TB, root, path string, files ...string) {
-	t.Helper()
+func blank(tb testing.TB, root, path string, files ...string) {
+	tb.Helper()
 	for _, f := range files {
-		set(t, root, path, f, "")
+		set(tb, root, path, f, "")
 	}
 }
 

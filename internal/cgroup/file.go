@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -61,7 +62,7 @@ func writeAt(dir int, name, s string) error {
 		return err
 	}
 	n, err := unix.Write(fd, []byte(s))
-	for err == unix.EINTR && n <= 0 {
+	for errors.Is(err, unix.EINTR) {
 		n, err = unix.Write(fd, []byte(s))
 	}
 	if err == nil && n != len(s) {

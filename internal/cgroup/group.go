@@ -101,12 +101,12 @@ func open(root, path string, opts []Option) (g *Group, err error) {
 	}
 	for i, name := range hotNames {
 		switch g.kept[i], err = openat(dir, name, unix.O_RDONLY); {
-		case err == unix.ENOENT && i == current:
+		case errors.Is(err, unix.ENOENT) && i == current:
 			if g.alive() {
 				return g, noController(path)
 			}
 			return g, ErrGone
-		case err == unix.ENOENT && optional(i):
+		case errors.Is(err, unix.ENOENT) && optional(i):
 			continue
 		case err != nil:
 			return g, fmt.Errorf("%s: %w", name, gone(err))
@@ -190,6 +190,13 @@ func (g *Group) Close() error {
 		return fmt.Errorf("close cgroup %s: %w", g.path, err)
 	}
 	return nil
+}
+
+// Dir calls f with a descriptor (O_PATH) of the cgroup's directory, which stays
+// open for the call: for clone3's CLONE_INTO_CGROUP, that is [syscall.SysProcAttr]
+// with UseCgroupFD.
+func (g *Group) Dir(f func(fd int) error) error {
+	return g.use(func() error { return f(g.dir) })
 }
 
 // use runs f while the descriptors cannot be closed.

@@ -171,7 +171,7 @@ func TestGone(t *testing.T) {
 			t.Errorf("%v became %v", err, got)
 		}
 	}
-	if got := gone(unix.EIO); got != unix.EIO {
+	if got := gone(unix.EIO); !errors.Is(got, unix.EIO) {
 		t.Errorf("EIO became %v", got)
 	}
 	root := plant(t, "linux-6.12", apiServer)

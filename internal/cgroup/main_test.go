@@ -67,53 +67,53 @@ var kernels = []string{"linux-5.15", "linux-6.1", "linux-6.12"}
 const apiServer = "/memsup.slice/walmart-api-server.service"
 
 // plant copies a cgroup directory of testdata to path below a new root.
-func plant(t testing.TB, kernel, path string) (root string) {
-	t.Helper()
-	root = t.TempDir()
-	plantAt(t, root, kernel, path)
+func plant(tb testing.TB, kernel, path string) (root string) {
+	tb.Helper()
+	root = tb.TempDir()
+	plantAt(tb, root, kernel, path)
 	return root
 }
 
-func plantAt(t testing.TB, root, kernel, path string) {
-	t.Helper()
+func plantAt(tb testing.TB, root, kernel, path string) {
+	tb.Helper()
 	if err := os.CopyFS(filepath.Join(root, path), os.DirFS(filepath.Join("testdata", kernel))); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // set is what the kernel does between two reads.
-func set(t testing.TB, root, path, file, content string) {
-	t.Helper()
+func set(tb testing.TB, root, path, file, content string) {
+	tb.Helper()
 	if err := os.WriteFile(filepath.Join(root, path, file), []byte(content), 0o644); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func get(t testing.TB, root, path, file string) string {
-	t.Helper()
+func get(tb testing.TB, root, path, file string) string {
+	tb.Helper()
 	b, err := os.ReadFile(filepath.Join(root, path, file))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return strings.TrimSuffix(string(b), "\n")
 }
 
-func drop(t testing.TB, root, path string) {
-	t.Helper()
+func drop(tb testing.TB, root, path string) {
+	tb.Helper()
 	if err := os.RemoveAll(filepath.Join(root, path)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func openGroup(t testing.TB, root, path string, opts ...Option) *Group {
-	t.Helper()
+func openGroup(tb testing.TB, root, path string, opts ...Option) *Group {
+	tb.Helper()
 	g, err := Open(root, path, opts...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := g.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return g
@@ -121,14 +121,14 @@ func openGroup(t testing.TB, root, path string, opts ...Option) *Group {
 
 // overwrite replaces a file's content by one of the same length in one write, so
 // that no reader sees half of it.
-func overwrite(t testing.TB, root, path, file, content string) {
-	t.Helper()
+func overwrite(tb testing.TB, root, path, file, content string) {
+	tb.Helper()
 	f, err := os.OpenFile(filepath.Join(root, path, file), os.O_WRONLY, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_, err = f.WriteString(content)
 	if err := errors.Join(err, f.Close()); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

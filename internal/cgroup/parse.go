@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -55,7 +56,7 @@ func parseEvents(b []byte) (Events, error) {
 		}
 	}
 	if seen != 31 {
-		return Events{}, fmt.Errorf("want lines low, high, max, oom and oom_kill")
+		return Events{}, errors.New("want lines low, high, max, oom and oom_kill")
 	}
 	return e, nil
 }
@@ -81,7 +82,7 @@ func parseState(b []byte) (State, error) {
 		}
 	}
 	if seen != 3 {
-		return State{}, fmt.Errorf("want lines populated and frozen")
+		return State{}, errors.New("want lines populated and frozen")
 	}
 	return s, nil
 }
@@ -122,7 +123,7 @@ func parseCPU(b []byte) (CPU, error) {
 		}
 	}
 	if seen != 7 {
-		return CPU{}, fmt.Errorf("want lines usage_usec, user_usec and system_usec")
+		return CPU{}, errors.New("want lines usage_usec, user_usec and system_usec")
 	}
 	return c, nil
 }

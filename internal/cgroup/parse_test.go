@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-func statOf(t testing.TB, kernel string) []byte {
-	t.Helper()
+func statOf(tb testing.TB, kernel string) []byte {
+	tb.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", kernel, "memory.stat"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }

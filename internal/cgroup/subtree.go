@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/cgroups/v3/cgroup2"
@@ -78,8 +79,8 @@ func moveAll(dir int, leaf string) error {
 			return err
 		}
 		for _, pid := range pids {
-			err := writeAt(dir, leaf+"/cgroup.procs", fmt.Sprint(pid))
-			if err != nil && err != unix.ESRCH { // ESRCH: it ended meanwhile
+			err := writeAt(dir, leaf+"/cgroup.procs", strconv.Itoa(pid))
+			if err != nil && !errors.Is(err, unix.ESRCH) { // ESRCH: it ended meanwhile
 				return fmt.Errorf("move process %d to %s: %w", pid, leaf, err)
 			}
 		}

@@ -3,9 +3,9 @@ package cgroup
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -159,7 +159,7 @@ func TestWatcherOverflowReportsEveryGroup(t *testing.T) {
 	g := openGroup(t, root, apiServer)
 	const n = 100
 	for i := range n {
-		add(t, w, g, fmt.Sprint(i))
+		add(t, w, g, strconv.Itoa(i))
 	}
 	w.mu.Lock()
 	wd := w.keys["7"].wds[0]

@@ -176,7 +176,7 @@ func (p *Poller) Wait(events []Event) ([]Event, error) {
 			return events, fmt.Errorf("pressure poller: wait: %w", ErrClosed)
 		}
 		n, err := unix.EpollWait(p.epoll, p.raw, -1)
-		if err != nil && err != unix.EINTR {
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return events, fmt.Errorf("pressure poller: wait: %w", err)
 		}
 		if events, err = p.translate(events, p.raw[:max(n, 0)]); err != nil {

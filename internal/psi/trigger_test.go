@@ -65,7 +65,7 @@ func TestErrnosHaveNames(t *testing.T) {
 	if err := translate(unix.EPERM); !errors.Is(err, ErrPrivilege) || !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("EPERM: %v, want ErrPrivilege, which is a permission", err)
 	}
-	if err := translate(unix.EIO); err != unix.EIO {
+	if err := translate(unix.EIO); !errors.Is(err, unix.EIO) {
 		t.Errorf("EIO became %v", err)
 	}
 	const want = "PSI: the kernel keeps no pressure stall information; boot with psi=1"
