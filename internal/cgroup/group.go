@@ -145,7 +145,8 @@ func openBeneath(root, p string) (int, error) {
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 	}
 	dir, err := unix.Openat2(base, rel, &how)
-	for err == unix.EINTR || err == unix.EAGAIN { // EAGAIN: raced with a rename; retry is openat2(2)'s advice
+	// EAGAIN: raced with a rename somewhere; to try again is openat2(2)'s advice.
+	for errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) {
 		dir, err = unix.Openat2(base, rel, &how)
 	}
 	if cerr := unix.Close(base); cerr != nil && err == nil {

@@ -63,7 +63,7 @@ func (g *Group) content(file int, buf *[]byte) ([]byte, error) {
 // absent reports whether err means that the file is not to be had: removed, or
 // PSI disabled at boot (EOPNOTSUPP).
 func absent(err error) bool {
-	return err == unix.ENOENT || err == unix.ENODEV || err == unix.EOPNOTSUPP
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
 // parse puts the content of one file where it belongs.

@@ -57,7 +57,7 @@ func (s Subtree) vacate(leaf string) error {
 		return gone(err)
 	}
 	err = unix.Mkdirat(dir, leaf, 0o755)
-	if err == unix.EEXIST {
+	if errors.Is(err, unix.EEXIST) {
 		err = nil
 	}
 	if err == nil {
