@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -54,28 +53,25 @@ type Systemd struct {
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when the connecting goroutine has ended
 
-	mu      sync.Mutex
-	link    *link         // nil while disconnected
-	moved   chan struct{} // closed and replaced whenever link changes
-	closed  bool
-	watches map[*Watch]struct{}
-	jobs    jobs
+	hub                 // the rest is guarded by its mu
+	link  *link         // nil while disconnected
+	moved chan struct{} // closed and replaced whenever link changes
+	jobs  jobs
 }
 
 // Connect reaches systemd, or says why not; a manager that goes away later is
 // found again by itself. ctx bounds the connecting only.
 func Connect(ctx context.Context, opts Options) (*Systemd, error) {
 	s := &Systemd{
-		opts:    opts.withDefaults(),
-		done:    make(chan struct{}),
-		moved:   make(chan struct{}),
-		watches: map[*Watch]struct{}{},
+		opts:  opts.withDefaults(),
+		done:  make(chan struct{}),
+		moved: make(chan struct{}),
 	}
 	l, err := s.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("systemd: %w", err)
 	}
-	s.link = l
+	s.link, s.connected = l, true
 	if s.version, err = s.readVersion(ctx); err != nil {
 		l.close()
 		return nil, fmt.Errorf("systemd: version: %w", err)
@@ -106,10 +102,7 @@ func (s *Systemd) Version() string { return s.version }
 func (s *Systemd) Close() error {
 	s.mu.Lock()
 	if !s.closed {
-		s.closed = true
-		for w := range s.watches {
-			w.end()
-		}
+		s.end()
 		s.cancel()
 	}
 	s.mu.Unlock()
@@ -156,7 +149,7 @@ func (s *Systemd) redial(life context.Context) *link {
 func (s *Systemd) relink(l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.link = l
+	s.link, s.connected = l, l != nil
 	close(s.moved)
 	s.moved = make(chan struct{})
 	for w := range s.watches {
@@ -177,9 +170,7 @@ func (s *Systemd) handle(e event) {
 			w.all()
 		}
 	default:
-		for w := range s.watches {
-			w.touch(e.path)
-		}
+		s.touch(e.path)
 	}
 }
 

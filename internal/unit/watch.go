@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -13,25 +14,33 @@ import (
 type Change struct {
 	Units     []string // watched units that may have changed, sorted, by the name they are watched under
 	Reloaded  bool     // the manager has read its unit files again (daemon-reload)
-	Connected bool     // whether systemd could be reached when the Change was taken
+	Connected bool     // whether the driver could be asked when the Change was taken
 }
 
 // Watch follows units. Changes are merged until they are taken, so that a slow
 // reader costs nothing, and the fact that something changed is never lost.
 type Watch struct {
-	systemd *Systemd
-	ready   chan struct{} // holds one token while there is something to take
+	hub   *hub
+	ready chan struct{} // holds one token while there is something to take
 
-	// Guarded by systemd.mu.
+	// Guarded by hub.mu.
 	paths    map[dbus.ObjectPath]string // object path -> name watched under; an alias has two
 	dirty    map[string]bool
 	reloaded bool
 	closed   bool
 }
 
+// hub is what a driver tells its watches through.
+type hub struct {
+	mu        sync.Mutex
+	watches   map[*Watch]struct{}
+	connected bool
+	closed    bool
+}
+
 // Watch begins to follow units; all of them are in its first [Change].
-func (s *Systemd) Watch(units ...string) (*Watch, error) {
-	w := &Watch{systemd: s, ready: make(chan struct{}, 1), paths: map[dbus.ObjectPath]string{}, dirty: map[string]bool{}}
+func (h *hub) Watch(units ...string) (*Watch, error) {
+	w := &Watch{hub: h, ready: make(chan struct{}, 1), paths: map[dbus.ObjectPath]string{}, dirty: map[string]bool{}}
 	for _, u := range units {
 		name, err := Name(u)
 		if err != nil {
@@ -39,25 +48,28 @@ func (s *Systemd) Watch(units ...string) (*Watch, error) {
 		}
 		w.paths[unitPath(name)] = name
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
 		return nil, fmt.Errorf("watch: %w", ErrClosed)
 	}
-	s.watches[w] = struct{}{}
+	if h.watches == nil {
+		h.watches = map[*Watch]struct{}{}
+	}
+	h.watches[w] = struct{}{}
 	w.all()
 	return w, nil
 }
 
 // Ready receives when there is a Change to [Watch.Take], and is closed by
-// Close of the Watch or of the Systemd.
+// Close of the Watch or of its driver.
 func (w *Watch) Ready() <-chan struct{} { return w.ready }
 
 // Take returns what has gathered since the last Take.
 func (w *Watch) Take() Change {
-	w.systemd.mu.Lock()
-	defer w.systemd.mu.Unlock()
-	c := Change{Reloaded: w.reloaded, Connected: w.systemd.link != nil}
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	c := Change{Reloaded: w.reloaded, Connected: w.hub.connected}
 	for name := range w.dirty {
 		c.Units = append(c.Units, name)
 	}
@@ -82,20 +94,35 @@ func (w *Watch) Next(ctx context.Context) (Change, error) {
 
 // Close ends the watch. It may be called more than once.
 func (w *Watch) Close() error {
-	w.systemd.mu.Lock()
-	defer w.systemd.mu.Unlock()
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
 	w.end()
 	return nil
 }
 
-// The rest runs under systemd.mu.
+// The rest runs under hub.mu.
+
+// end ends all watches, and refuses new ones.
+func (h *hub) end() {
+	h.closed = true
+	for w := range h.watches {
+		w.end()
+	}
+}
+
+// touch makes the unit at path dirty in every watch that has it.
+func (h *hub) touch(path dbus.ObjectPath) {
+	for w := range h.watches {
+		w.touch(path)
+	}
+}
 
 func (w *Watch) end() {
 	if w.closed {
 		return
 	}
 	w.closed = true
-	delete(w.systemd.watches, w)
+	delete(w.hub.watches, w)
 	close(w.ready)
 }
 
