@@ -47,6 +47,7 @@ func isCgroup2(b *testing.B, dir string) bool {
 //
 //	pread       Group.Read on kept descriptors
 //	lean        Group.Read, opening each file
+//	current     Group.Current, memory.current alone
 //	containerd  Stat() of github.com/containerd/cgroups/v3, all controllers
 //	filtered    its StatFiltered, of what Read reads
 //	naive       os.ReadFile, strings.Fields and a map, of what Read reads
@@ -64,6 +65,15 @@ func BenchmarkSample(b *testing.B) {
 	}
 	b.Run("pread", func(b *testing.B) { benchRead(b, root, path) })
 	b.Run("lean", func(b *testing.B) { benchRead(b, root, path, Lean()) })
+	b.Run("current", func(b *testing.B) {
+		g := openGroup(b, root, path)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := g.Current(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	stat := func(mask cgroup2.StatMask) func(*testing.B) {
 		return func(b *testing.B) {
 			b.Helper()

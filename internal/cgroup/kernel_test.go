@@ -276,7 +276,7 @@ func TestKernelSaysOOMKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWatcher(t)
-	add(t, w, g, "x") // armed before the process starts
+	add(t, w, g, "x")                                                // armed before the process starts
 	guard := time.AfterFunc(2*time.Minute, func() { _ = w.Close() }) // to fail rather than hang
 	defer guard.Stop()
 	cmd := start(t, g, "anon "+strconv.Itoa(64*mib))

@@ -70,7 +70,7 @@ type entry struct {
 // NewWatcher returns a watcher without groups.
 func NewWatcher() (*Watcher, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err == unix.EMFILE {
+	if errors.Is(err, unix.EMFILE) {
 		err = &feature.Error{
 			Feature: "inotify",
 			Missing: "no more instances for this user, or no more file descriptors",
@@ -117,7 +117,7 @@ func (w *Watcher) add(g *Group, key string) error {
 		name   string
 		change Change
 	}{{"memory.events", MemoryEvents}, {"cgroup.events", StateEvents}} {
-		// IN_DELETE_SELF is asked for implicitly: IN_IGNORED follows a removal.
+		// IN_IGNORED comes unasked, when a file is removed whose kernel says so.
 		wd, err := unix.InotifyAddWatch(w.fd, g.magic(f.name), unix.IN_MODIFY)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", f.name, watchError(err)), w.remove(e))
@@ -132,7 +132,7 @@ func (w *Watcher) add(g *Group, key string) error {
 }
 
 func watchError(err error) error {
-	if err == unix.ENOSPC {
+	if errors.Is(err, unix.ENOSPC) {
 		return &feature.Error{Feature: "inotify", Missing: "no more watches for this user", Fix: "raise fs.inotify.max_user_watches"}
 	}
 	return gone(err)
@@ -167,7 +167,7 @@ func (w *Watcher) remove(e *entry) error {
 		}
 		delete(w.watches, wd)
 		// EINVAL: the kernel dropped it with the file; IN_IGNORED is on its way.
-		if _, err := unix.InotifyRmWatch(w.fd, uint32(wd)); err != nil && err != unix.EINVAL {
+		if _, err := unix.InotifyRmWatch(w.fd, uint32(wd)); err != nil && !errors.Is(err, unix.EINVAL) {
 			errs = append(errs, fmt.Errorf("unwatch cgroup %q: %w", e.key, err))
 		}
 	}

@@ -86,7 +86,7 @@ var (
 func arm(dirfd int, name string, t Trigger) (fd int, err error) {
 	fd, err = openat(dirfd, name, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	if err != nil {
-		return -1, fmt.Errorf("pressure trigger %s: open %s: %w", t, name, translate(err))
+		return -1, fmt.Errorf("pressure trigger %s: open %s: %w", t, name, t.translate(err))
 	}
 	defer func() {
 		if err != nil {
@@ -97,10 +97,7 @@ func arm(dirfd int, name string, t Trigger) (fd int, err error) {
 	b := append([]byte(t.String()), 0) // the NUL: see the package comment
 	n, err := write(fd, b)
 	if err != nil {
-		if err == unix.EINVAL && t.Window%UnprivilegedStep != 0 {
-			err = ErrPrivilege // all else that is invalid, Validate has refused
-		}
-		return fd, fmt.Errorf("pressure trigger %s: write %s: %w", t, name, translate(err))
+		return fd, fmt.Errorf("pressure trigger %s: write %s: %w", t, name, t.translate(err))
 	}
 	if n != len(b) {
 		return fd, fmt.Errorf("pressure trigger %s: write %s: %d of %d bytes taken", t, name, n, len(b))
@@ -108,12 +105,13 @@ func arm(dirfd int, name string, t Trigger) (fd int, err error) {
 	return fd, nil
 }
 
-// translate gives the errnos that have one meaning here their names.
-func translate(err error) error {
+// translate gives the errnos that have one meaning here their names. All that
+// EINVAL could mean besides, Validate has refused.
+func (t Trigger) translate(err error) error {
 	switch {
 	case errors.Is(err, unix.EOPNOTSUPP):
 		return ErrDisabled
-	case errors.Is(err, unix.EPERM):
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EINVAL) && t.Window%UnprivilegedStep != 0:
 		return ErrPrivilege
 	}
 	return err

@@ -59,13 +59,19 @@ func TestArmWritesTheNUL(t *testing.T) {
 }
 
 func TestErrnosHaveNames(t *testing.T) {
-	if err := translate(unix.EOPNOTSUPP); !errors.Is(err, ErrDisabled) || !errors.Is(err, errors.ErrUnsupported) {
+	if err := stalled.translate(unix.EOPNOTSUPP); !errors.Is(err, ErrDisabled) || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("EOPNOTSUPP: %v, want ErrDisabled, which is unsupported", err)
 	}
-	if err := translate(unix.EPERM); !errors.Is(err, ErrPrivilege) || !errors.Is(err, fs.ErrPermission) {
+	if err := stalled.translate(unix.EPERM); !errors.Is(err, ErrPrivilege) || !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("EPERM: %v, want ErrPrivilege, which is a permission", err)
 	}
-	if err := translate(unix.EIO); !errors.Is(err, unix.EIO) {
+	if err := stalled.translate(unix.EINVAL); !errors.Is(err, ErrPrivilege) {
+		t.Errorf("EINVAL for a window of %v: %v, want ErrPrivilege", stalled.Window, err)
+	}
+	if err := (Trigger{Some, time.Second, 2 * time.Second}).translate(unix.EINVAL); errors.Is(err, ErrPrivilege) {
+		t.Errorf("EINVAL for a window that needs no privilege: %v", err)
+	}
+	if err := stalled.translate(unix.EIO); !errors.Is(err, unix.EIO) {
 		t.Errorf("EIO became %v", err)
 	}
 	const want = "PSI: the kernel keeps no pressure stall information; boot with psi=1"
