@@ -52,7 +52,7 @@ func rememberedProbe(ctx context.Context, img *image) (accel, error) {
 		return "", fmt.Errorf("probe kvm: %w", err)
 	}
 	bootID := strings.TrimSpace(string(id))
-	lock, err := lockFile(filepath.Join(cache, "kvm.lock"), unix.LOCK_EX)
+	lock, err := lockFile(filepath.Join(cache, "kvm.lock"))
 	if err != nil {
 		return "", err
 	}

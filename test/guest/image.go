@@ -6,19 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// buildTimeout bounds an image build; a slow mirror takes a few minutes.
-const buildTimeout = 20 * time.Minute
 
 // image is a built guest: dir holds vmlinuz, initrd and disk.img, none of
 // which is ever written to. While it is open it is not removed.
@@ -69,7 +63,7 @@ func openImage(ctx context.Context, suite string, log io.Writer) (*image, error)
 	}
 
 	// One build of a suite at a time; who waited finds it done.
-	building, err := lockFile(filepath.Join(cache, suite+".lock"), unix.LOCK_EX)
+	building, err := lockFile(filepath.Join(cache, suite+".lock"))
 	if err != nil {
 		return nil, err
 	}
@@ -98,69 +92,16 @@ func lockImage(dir string) (*image, error) {
 	return &image{dir: dir, lock: lock}, nil
 }
 
-func lockFile(path string, how int) (*os.File, error) {
+// lockFile waits until nobody else has path locked.
+func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), how); err != nil {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	return f, nil
-}
-
-// buildImage builds beside dir and renames, so that dir is complete or absent.
-// The caller holds the suite's lock.
-func buildImage(ctx context.Context, cache, suite, dir string, log io.Writer) error {
-	if os.Geteuid() != 0 {
-		return errors.New("build image: needs root; run `guest image` once with sudo -E")
-	}
-	for _, tool := range []string{"mmdebstrap", "mke2fs", "busybox", "cpio"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("build image: %w: run scripts/setup", err)
-		}
-	}
-	source, err := aptSource("/etc", suite)
-	if err != nil {
-		return fmt.Errorf("build image: %w", err)
-	}
-	tmp := filepath.Join(cache, suite+".tmp")
-	if err := os.RemoveAll(tmp); err != nil { // what an interrupted build left
-		return fmt.Errorf("build image: %w", err)
-	}
-	defer os.RemoveAll(tmp) //nolint:errcheck // the next build starts with it
-	if err := os.Mkdir(tmp, 0o755); err != nil {
-		return fmt.Errorf("build image: %w", err)
-	}
-	if err := writeRecipe(tmp); err != nil {
-		return fmt.Errorf("build image: %w", err)
-	}
-
-	fmt.Fprintf(log, "guest: building the %s image, once (about a minute)\n", suite)
-	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
-	defer cancel()
-	out := filepath.Join(tmp, "image")
-	if err := os.Mkdir(out, 0o755); err != nil {
-		return fmt.Errorf("build image: %w", err)
-	}
-	said := newTail(8 << 10)
-	build := exec.CommandContext(ctx, "bash", filepath.Join(tmp, "recipe", "build.sh"), suite, out, source)
-	build.Stdout, build.Stderr = said, said
-	build.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	build.Cancel = func() error { return unix.Kill(-build.Process.Pid, unix.SIGTERM) }
-	build.WaitDelay = 10 * time.Second
-	if err := build.Run(); err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return fmt.Errorf("build image: %w\n%s", err, said)
-	}
-	if err := os.Rename(out, dir); err != nil {
-		return fmt.Errorf("build image: %w", err)
-	}
-	fmt.Fprintf(log, "guest: built in %v: %s\n", time.Since(start).Round(time.Second), dir)
-	return nil
 }
 
 // removeOld removes the suite's images of other recipes that nobody has open.
@@ -173,23 +114,9 @@ func removeOld(cache, suite, keep string) error {
 		if dir == keep {
 			continue
 		}
-		if err := removeUnused(dir); err != nil {
+		if err := removeUnused(dir, "disk.img"); err != nil {
 			return fmt.Errorf("remove old image: %w", err)
 		}
 	}
 	return nil
-}
-
-func removeUnused(dir string) error {
-	disk, err := os.Open(filepath.Join(dir, "disk.img"))
-	if err == nil {
-		defer disk.Close() //nolint:errcheck // opened for the lock
-		if err := unix.Flock(int(disk.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil
-			}
-			return err
-		}
-	}
-	return os.RemoveAll(dir)
 }

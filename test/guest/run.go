@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -27,15 +26,19 @@ func run(ctx context.Context, opt options, stdout, stderr io.Writer) (code int, 
 	if err != nil {
 		return 0, err
 	}
-	work, err := os.MkdirTemp("", "memsup-guest-")
+	cache, err := cacheRoot()
 	if err != nil {
-		return 0, fmt.Errorf("make work directory: %w", err)
+		return 0, err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // best effort, below the temporary directory
+	drives, err := newWork(cache)
+	if err != nil {
+		return 0, err
+	}
+	defer drives.Close() //nolint:errcheck // the next guest sweeps
 	if opt.shell {
 		opt.rows, opt.cols = terminalSize(os.Stdin)
 	}
-	m, err := prepare(work, img, kind, opt)
+	m, err := prepare(drives, img, kind, opt)
 	if err != nil {
 		return 0, err
 	}
@@ -75,12 +78,12 @@ func run(ctx context.Context, opt options, stdout, stderr io.Writer) (code int, 
 	return code, nil
 }
 
-// prepare makes the drives in work and returns the machine that uses them.
-func prepare(work string, img *image, kind accel, opt options) (machine, error) {
+// prepare makes the drives and returns the machine that uses them.
+func prepare(drives *work, img *image, kind accel, opt options) (machine, error) {
 	m := machine{
 		accel: kind, smp: opt.smp, mem: opt.mem,
 		kernel: img.path("vmlinuz"), initrd: img.path("initrd"), disk: img.path("disk.img"),
-		in: filepath.Join(work, "in.tar"), out: filepath.Join(work, "out.img"),
+		in: drives.path("in.tar"), out: drives.path("out.img"),
 		forwards: opt.forwards, kernelArgs: opt.kernelArgs,
 	}
 	in, err := os.Create(m.in)
@@ -95,7 +98,7 @@ func prepare(work string, img *image, kind accel, opt options) (machine, error) 
 		return m, err
 	}
 	if opt.swap > 0 {
-		m.swap = filepath.Join(work, "swap.img")
+		m.swap = drives.path("swap.img")
 		return m, sparse(m.swap, int64(opt.swap)<<20)
 	}
 	return m, nil

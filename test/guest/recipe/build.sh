@@ -19,6 +19,7 @@ skip_initrd='mkdir -p "$1/etc/initramfs-tools" &&
 
 mmdebstrap --quiet --variant=minbase \
 	--include="$(list "$recipe/packages" | paste -sd,)" \
+	--aptopt='Acquire::Retries "3"' \
 	--dpkgopt=force-confold \
 	--dpkgopt='path-exclude=/usr/share/doc/*' \
 	--dpkgopt='path-exclude=/usr/share/man/*' \
