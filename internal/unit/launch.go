@@ -21,7 +21,7 @@ const DefaultSlice = "memsup.slice"
 type Spec struct {
 	Name       string   // "api" or "api.service"
 	Exec       []string // an absolute path and its arguments; never through a shell
-	Env        []string // "NAME=value"; on top of the manager's, and nothing of the daemon's
+	Env        []string // "NAME=value", on top of what the driver gives: nothing that is private to the daemon
 	WorkingDir string   // absolute
 	User       string
 	Group      string
