@@ -19,7 +19,7 @@ help: ## this list
 
 build: ## static binaries into bin/
 	@mkdir -p bin
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/... ./test/guest ./test/load
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/... ./test/guest
 
 setup:
 	@scripts/setup

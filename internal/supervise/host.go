@@ -19,12 +19,20 @@ import (
 type Host struct {
 	CgroupRoot string // "/sys/fs/cgroup"
 	Units      Units
-	Memory     *cgroup.Watcher // memory.events of all services
-	Pressure   *psi.Poller     // nil: PSI is off
-	Kernel     *kmsg.Reader    // nil: /dev/kmsg cannot be read; victims go unnamed
+	Memory     MemoryEvents // memory.events of all services
+	Pressure   *psi.Poller  // nil: PSI is off
+	Kernel     *kmsg.Reader // nil: /dev/kmsg cannot be read; victims go unnamed
 	State      *state.Writer
 	Journal    *journal.Journal
 	Now        func() service.Instant
+}
+
+// MemoryEvents waits for the kernel's events; see [cgroup.Watcher].
+type MemoryEvents interface {
+	Add(g *cgroup.Group, key string) error
+	Remove(key string) error
+	Wait(notices []cgroup.Notice) ([]cgroup.Notice, error)
+	Close() error
 }
 
 // Now reads both clocks.

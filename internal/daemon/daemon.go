@@ -1,0 +1,276 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/memsup/memsup/internal/api"
+	"github.com/memsup/memsup/internal/cgroup"
+	"github.com/memsup/memsup/internal/config"
+	"github.com/memsup/memsup/internal/engine"
+	"github.com/memsup/memsup/internal/feature"
+	"github.com/memsup/memsup/internal/journal"
+	"github.com/memsup/memsup/internal/kmsg"
+	"github.com/memsup/memsup/internal/psi"
+	"github.com/memsup/memsup/internal/service"
+	"github.com/memsup/memsup/internal/state"
+	"github.com/memsup/memsup/internal/supervise"
+	"github.com/memsup/memsup/internal/unit"
+)
+
+// logQueue bounds the decisions that wait for the log.
+const logQueue = 1024
+
+// Options are what the command line says.
+type Options struct {
+	Config  string // path of the configuration
+	Version string
+}
+
+// ConfigError says that the configuration or this host will not do; systemd need
+// not try again (EX_CONFIG).
+type ConfigError struct{ Cause error }
+
+func (e *ConfigError) Error() string { return e.Cause.Error() }
+func (e *ConfigError) Unwrap() error { return e.Cause }
+
+// daemon is memsupd, built.
+type daemon struct {
+	opts    Options
+	log     *zap.Logger
+	manager manager
+	cfg     config.Config
+	health  *health
+
+	supervisor *supervise.Supervisor
+	server     *api.Server
+	down       teardown
+}
+
+// Run runs memsupd until ctx ends; each value of reload makes it read its
+// configuration again. The error is a [*ConfigError] when there is no point in
+// trying again.
+func Run(ctx context.Context, opts Options, reload <-chan os.Signal) (err error) {
+	cfg, err := config.Load(opts.Config)
+	if err != nil {
+		return &ConfigError{err}
+	}
+	level, err := zapcore.ParseLevel(cfg.LogLevel)
+	if err != nil {
+		return &ConfigError{fmt.Errorf("log level: %w", err)}
+	}
+	d := &daemon{opts: opts, log: NewLogger(level), cfg: cfg}
+	defer func() { err = errors.Join(err, d.down.run()) }()
+	if err := d.build(ctx); err != nil {
+		return err
+	}
+	return d.serve(ctx, reload)
+}
+
+// build makes every part, each with its teardown on the next line.
+func (d *daemon) build(ctx context.Context) (err error) {
+	host := feature.ThisHost()
+	report, err := feature.Probe(host)
+	if err != nil {
+		return &ConfigError{fmt.Errorf("this host will not do: %w", err)}
+	}
+	d.health = newHealth(d.opts.Version)
+	if d.manager, err = newManager(); err != nil {
+		return err
+	}
+
+	units, err := d.connect(ctx, &report)
+	if err != nil {
+		return err
+	}
+	for _, missing := range report.Missing {
+		d.log.Warn("going on without: " + missing.Error())
+		d.health.missing = append(d.health.missing, missing.Error())
+	}
+
+	saved, writer, err := d.loadState()
+	if err != nil {
+		return err
+	}
+	d.down.add("state", writer.Close)
+
+	watcher, err := cgroup.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch memory events: %w", err)
+	}
+	d.down.add("memory events", watcher.Close)
+
+	var poller *psi.Poller
+	if report.PSI {
+		if poller, err = psi.NewPoller(); err != nil {
+			return fmt.Errorf("wait for pressure: %w", err)
+		}
+		d.down.add("pressure triggers", poller.Close)
+	}
+	kernelLog, err := kmsg.Open("/dev/kmsg")
+	if err != nil {
+		kernelLog = nil // kills are still counted; only their victims go unnamed
+		d.health.set("kernel log", err)
+	} else {
+		d.down.add("kernel log", kernelLog.Close)
+	}
+
+	record := &journal.Journal{}
+	reader := record.Read(logQueue)
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		logDecisions(d.log, reader, d.unitOf)
+	}()
+	d.down.add("log", func() error { reader.Close(); <-logged; return nil })
+
+	d.supervisor = supervise.New(supervise.Host{
+		CgroupRoot: host.Cgroup, Units: units, Memory: watcher, Pressure: poller, Kernel: kernelLog,
+		State: writer, Journal: record, Now: supervise.Now,
+	}, saved, d.cfg.Services)
+	d.health.state = writer
+	d.server = api.New(api.Options{
+		Source:   source{d.supervisor, d.health},
+		Operator: d.supervisor,
+		Log:      d.log,
+	})
+	return nil
+}
+
+// connect reaches systemd, where it is what runs this host.
+func (d *daemon) connect(ctx context.Context, report *feature.Report) (supervise.Units, error) {
+	manager, err := unit.Connect(ctx, unit.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("reach systemd: %w", err)
+	}
+	d.down.add("systemd", manager.Close)
+	if err := report.SetSystemd(manager.Version()); err != nil {
+		return nil, &ConfigError{fmt.Errorf("this host will not do: %w", err)}
+	}
+	watch, err := manager.Watch()
+	if err != nil {
+		return nil, fmt.Errorf("follow systemd: %w", err)
+	}
+	d.health.systemd = watch
+	return supervise.Systemd{Manager: manager}, nil
+}
+
+// loadState reads what an earlier memsupd left. A file of no use is set aside,
+// said so, and memsupd begins anew.
+func (d *daemon) loadState() (*engine.State, *state.Writer, error) {
+	if err := os.MkdirAll(d.cfg.StateDir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the boot ID: %w", err)
+	}
+	bootID := strings.TrimSpace(string(boot))
+	saved, err := state.Load(d.cfg.StateDir)
+	var aside *state.SetAside
+	if errors.As(err, &aside) {
+		d.log.Error(aside.Error())
+	} else if err != nil {
+		return nil, nil, err
+	}
+	if saved.BootID != "" && saved.BootID != bootID {
+		saved.Engine.Rebase(rebase(saved.At, supervise.Now()))
+	}
+	writer, err := state.NewWriter(d.cfg.StateDir, bootID)
+	return saved.Engine, writer, err
+}
+
+// rebase returns how far times on the boot clock of then move to have the same
+// age now. A wall clock that went back counts as no time having passed.
+func rebase(then, now service.Instant) time.Duration {
+	passed := max(now.Wall.Sub(then.Wall), 0)
+	return now.Boot - passed - then.Boot
+}
+
+func (d *daemon) unitOf(name string) string {
+	st, _ := d.supervisor.Service(name)
+	return st.Unit
+}
+
+// serve runs the parts until ctx ends or one of them fails.
+func (d *daemon) serve(ctx context.Context, reload <-chan os.Signal) error {
+	listeners, err := listen(d.cfg.Listen, d.cfg.Socket)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	part := func(name string, run func(context.Context) error) {
+		group.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	part("supervise", d.supervisor.Run)
+	part("api", func(ctx context.Context) error { return d.server.Serve(ctx, listeners...) })
+	part("watchdog", func(ctx context.Context) error { return d.manager.watchdog(ctx, d.supervisor.Alive) })
+	part("reload", func(ctx context.Context) error { return d.reloads(ctx, reload) })
+	if err := d.manager.ready(d.statusLine()); err != nil {
+		cancel(err)
+	}
+	d.log.Info("memsupd "+d.opts.Version+" "+d.statusLine(), zap.String("config", d.opts.Config))
+	<-ctx.Done()
+	stopping := d.manager.tell("STOPPING=1")
+	group.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return errors.Join(cause, stopping)
+	}
+	return stopping
+}
+
+func (d *daemon) statusLine() string {
+	return fmt.Sprintf("supervising %d services", len(d.cfg.Services))
+}
+
+// reloads reads the configuration again at each signal. One that will not do is
+// refused whole, and the old one stays.
+func (d *daemon) reloads(ctx context.Context, reload <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-reload:
+		}
+		if err := d.manager.reloading(); err != nil {
+			return err
+		}
+		status := d.reload(ctx)
+		if err := d.manager.ready(status); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *daemon) reload(ctx context.Context) (status string) {
+	cfg, err := config.Load(d.opts.Config)
+	if err == nil {
+		err = d.supervisor.Configure(ctx, cfg.Services)
+	}
+	if err != nil {
+		d.health.set("config", fmt.Errorf("the last reload was refused, the old configuration holds: %w", err))
+		d.log.Error("reload refused, the old configuration holds", zap.Error(err))
+		return d.statusLine() + "; the last reload was refused"
+	}
+	d.health.set("config", nil)
+	if cfg.Listen != d.cfg.Listen || cfg.Socket != d.cfg.Socket || cfg.StateDir != d.cfg.StateDir || cfg.LogLevel != d.cfg.LogLevel {
+		d.log.Warn("listen, socket, stateDir and logLevel change with the next start of memsupd, not with a reload")
+	}
+	d.cfg.Services = cfg.Services
+	d.log.Info("reloaded, " + d.statusLine())
+	return d.statusLine()
+}

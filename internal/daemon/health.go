@@ -1,0 +1,71 @@
+package daemon
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/memsup/memsup/internal/service"
+	"github.com/memsup/memsup/internal/state"
+	"github.com/memsup/memsup/internal/supervise"
+	"github.com/memsup/memsup/internal/unit"
+)
+
+// health knows how each part of the daemon is.
+type health struct {
+	version string
+	since   time.Time
+	missing []string
+	systemd *unit.Watch // of no unit: it knows whether systemd can be reached
+	state   *state.Writer
+
+	mu     sync.Mutex
+	faults map[string]error // by part; nil: it is well
+}
+
+func newHealth(version string) *health {
+	return &health{version: version, since: time.Now(), missing: []string{}, faults: map[string]error{"config": nil}}
+}
+
+// set records the fault of a part, or that it has none.
+func (h *health) set(part string, fault error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.faults[part] = fault
+}
+
+// source is what the API reads.
+type source struct {
+	*supervise.Supervisor
+	health *health
+}
+
+// Health returns how the daemon is now.
+func (s source) Health() service.Health {
+	h := s.health
+	out := service.Health{Status: "ok", Version: h.version, Since: h.since, Missing: h.missing}
+	add := func(part string, fault error) {
+		sub := service.Subsystem{Name: part, OK: fault == nil}
+		if fault != nil {
+			sub.Detail = fault.Error()
+			out.Status = "degraded"
+		}
+		out.Subsystems = append(out.Subsystems, sub)
+	}
+	add("state", h.state.Err())
+	if h.systemd != nil {
+		var fault error
+		if !h.systemd.Take().Connected {
+			fault = unit.ErrDisconnected
+		}
+		add("systemd", fault)
+	}
+	h.mu.Lock()
+	for part, fault := range h.faults {
+		add(part, fault)
+	}
+	h.mu.Unlock()
+	slices.SortFunc(out.Subsystems, func(a, b service.Subsystem) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
