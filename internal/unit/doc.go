@@ -9,9 +9,11 @@
 // [Systemd] talks over the system bus, which is the documented way. While the
 // bus is away it talks to systemd's own socket, /run/systemd/private, the one
 // that systemctl run by root uses: there the manager itself answers, so that
-// supervision goes on while dbus-daemon is being restarted. Only root may use
-// that socket; for others the calls fail at once with [ErrDisconnected] until
-// the bus is back. The connection is made again with a growing, capped delay.
+// supervision goes on while dbus-daemon is being restarted. It stays with the
+// socket that it has until that breaks. Only root may use systemd's own; for
+// others the calls fail at once with [ErrDisconnected] until the bus is back.
+// The connection is made again with a growing, capped delay, and everything
+// that is watched is then due to be read again.
 //
 // # Why not go-systemd's connection
 //

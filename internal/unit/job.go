@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -162,28 +163,36 @@ func (s *Systemd) job(ctx context.Context, verb, name, method string, args []any
 	return job, nil
 }
 
-// await waits for the end of a job, across the loss of the link.
+// await waits for the end of a job, across the loss of the link: on every new
+// link the manager is asked, until it has answered.
 func (s *Systemd) await(ctx context.Context, verb, name string, id uint32, end <-chan string, moved <-chan struct{}) (Job, error) {
+	var again <-chan time.Time
 	for {
 		select {
 		case result := <-end:
 			return Job{ID: id, Result: result}, nil
 		case <-ctx.Done():
 			return Job{ID: id}, context.Cause(ctx)
+		case <-again:
 		case <-moved:
 		}
 		s.mu.Lock()
 		closed, linked := s.closed, s.link != nil
 		moved = s.moved
 		s.mu.Unlock()
+		again = nil
 		if closed {
 			return Job{ID: id}, ErrClosed
 		}
 		if !linked {
 			continue
 		}
-		if job, over := s.settle(ctx, verb, name, id, end); over {
+		job, over, err := s.settle(ctx, verb, name, id, end)
+		if over {
 			return job, nil
+		}
+		if err != nil {
+			again = time.After(s.opts.MaxDelay)
 		}
 	}
 }
@@ -191,28 +200,39 @@ func (s *Systemd) await(ctx context.Context, verb, name string, id uint32, end <
 const errNoJob = "org.freedesktop.systemd1.NoSuchJob"
 
 // settle asks, on a new link, whether the job still is. When it ended unseen,
-// what it was to achieve tells how. over is false when it goes on or when that
-// could not be found out, because the link broke again.
-func (s *Systemd) settle(ctx context.Context, verb, name string, id uint32, end <-chan string) (job Job, over bool) {
+// the state in which it left the unit tells how.
+func (s *Systemd) settle(ctx context.Context, verb, name string, id uint32, end <-chan string) (job Job, over bool, err error) {
 	var at dbus.ObjectPath
-	err := s.call(ctx, managerPath, managerFace+".GetJob", []any{id}, &at)
+	err = s.call(ctx, managerPath, managerFace+".GetJob", []any{id}, &at)
 	if !isDBus(err, errNoJob) {
-		return Job{}, false
+		return Job{}, false, err
 	}
 	select {
 	case result := <-end: // announced on this link before the answer
-		return Job{ID: id, Result: result}, true
+		return Job{ID: id, Result: result}, true, nil
 	default:
 	}
 	st, err := s.State(ctx, name)
 	if err != nil {
-		return Job{}, false
+		return Job{}, false, err
 	}
 	job = Job{ID: id, Result: "failed", Inferred: true}
-	if st.Running() == (verb != "stop") {
+	if achieved(verb, st) {
 		job.Result = "done"
 	}
-	return job, true
+	return job, true, nil
+}
+
+// achieved reports whether a unit is as a job would have left it.
+func achieved(verb string, st State) bool {
+	switch {
+	case verb == "stop":
+		return st.ActiveState == "inactive" || st.ActiveState == "failed"
+	case st.Type == "oneshot": // it need not stay
+		return st.Running() || st.ActiveState == "inactive" && st.Result == "success"
+	default:
+		return st.Running()
+	}
 }
 
 // jobID reads the number at the end of a job's object path,

@@ -129,6 +129,29 @@ func TestJobAcrossAnOutage(t *testing.T) {
 	}
 }
 
+func TestAchieved(t *testing.T) {
+	for _, tc := range []struct {
+		verb string
+		st   State
+		want bool
+	}{
+		{"start", State{ActiveState: "active"}, true},
+		{"restart", State{ActiveState: "reloading"}, true},
+		{"launch", State{ActiveState: "refreshing"}, true},
+		{"start", State{ActiveState: "activating"}, false},
+		{"start", State{ActiveState: "inactive", Result: "success", Type: "simple"}, false},
+		{"start", State{ActiveState: "inactive", Result: "success", Type: "oneshot"}, true},
+		{"start", State{ActiveState: "inactive", Result: "exit-code", Type: "oneshot"}, false},
+		{"stop", State{ActiveState: "inactive"}, true},
+		{"stop", State{ActiveState: "failed"}, true},
+		{"stop", State{ActiveState: "deactivating"}, false},
+	} {
+		if got := achieved(tc.verb, tc.st); got != tc.want {
+			t.Errorf("%s, %+v: %v", tc.verb, tc.st, got)
+		}
+	}
+}
+
 func TestJobID(t *testing.T) {
 	for p, want := range map[dbus.ObjectPath]uint32{
 		"/org/freedesktop/systemd1/job/1":          1,

@@ -37,7 +37,7 @@ type Spec struct {
 	KillSignal  int           // SIGTERM when 0
 	OOMPolicy   string        // "continue", "stop", "kill"
 	Restart     string        // "no", "on-failure", "always", …
-	RestartSec  time.Duration
+	RestartSec  time.Duration //nolint:staticcheck // the suffix is of systemd's RestartSec=, not of the value
 }
 
 // Launch has systemd run a transient service, and waits until it has started.

@@ -1,9 +1,27 @@
 package unit
 
 import (
+	"context"
 	"errors"
 	"testing"
+
+	"github.com/memsup/memsup/internal/limit"
 )
+
+// The two drivers are used alike.
+type driver interface {
+	Watch(units ...string) (*Watch, error)
+	State(ctx context.Context, unit string) (State, error)
+	Launch(ctx context.Context, spec Spec) (Job, error)
+	Start(ctx context.Context, unit string) (Job, error)
+	Stop(ctx context.Context, unit string) (Job, error)
+	Restart(ctx context.Context, unit string) (Job, error)
+	SetLimits(ctx context.Context, unit string, l limit.Set, runtime bool) error
+	Reapply(ctx context.Context, unit string) error
+	Close() error
+}
+
+var _, _ driver = (*Systemd)(nil), (*Cgroupfs)(nil)
 
 func TestSpecIsRefused(t *testing.T) {
 	ok := Spec{Name: "a", Exec: []string{"/bin/true"}}

@@ -56,11 +56,11 @@ func (s *Systemd) dial(ctx context.Context) (*link, error) {
 }
 
 func (s *Systemd) dialOne(ctx context.Context, address string, bus bool) (_ *link, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.DialTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.DialTimeout, errNoAnswer)
 	defer cancel()
 	// The context given to godbus is that of the connection's whole life; the
 	// one for dialling cuts it short until the link is ready.
-	life, end := context.WithCancel(context.Background())
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			end()

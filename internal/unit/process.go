@@ -40,12 +40,12 @@ func spawn(spec Spec, cgroupDir, proc string, env []string, stdout, stderr *os.F
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }() // only read
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	cred, err := credential(spec.User, spec.Group)
 	if err != nil {
 		return nil, err
@@ -139,8 +139,7 @@ func adopt(proc string, pid int, started string) (*process, error) {
 	}
 	// Read after the descriptor is held: the number cannot change hands unseen.
 	if now, err := startTime(proc, pid); err != nil || started != "" && now != started {
-		unix.Close(fd)
-		return nil, os.ErrProcessDone
+		return nil, errors.Join(os.ErrProcessDone, unix.Close(fd))
 	}
 	return newProcess(pid, fd, false), nil
 }

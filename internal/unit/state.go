@@ -13,7 +13,7 @@ import (
 type State struct {
 	Name        string // the unit's primary name, "api.service"; differs from the name asked for by an alias
 	LoadState   string // "loaded", "not-found", "masked", "bad-setting", "error"
-	ActiveState string // "active", "reloading", "inactive", "failed", "activating", "deactivating", "maintenance"
+	ActiveState string // "active", "reloading", "refreshing", "inactive", "failed", "activating", "deactivating", "maintenance"
 	SubState    string // "running", "dead", "auto-restart", …
 	Result      string // of the last run: "success", "exit-code", "signal", "timeout", "oom-kill", …
 
@@ -46,8 +46,10 @@ type State struct {
 }
 
 // Running reports whether the unit has processes that are meant to serve:
-// active, or active and being reloaded.
-func (s State) Running() bool { return s.ActiveState == "active" || s.ActiveState == "reloading" }
+// active, or active and being reloaded or (since version 257) refreshed.
+func (s State) Running() bool {
+	return s.ActiveState == "active" || s.ActiveState == "reloading" || s.ActiveState == "refreshing"
+}
 
 // decode makes a State of the properties of a unit, whatever they are.
 func decode(p props) State {

@@ -76,7 +76,7 @@ func Connect(ctx context.Context, opts Options) (*Systemd, error) {
 		l.close()
 		return nil, fmt.Errorf("systemd: version: %w", err)
 	}
-	life, cancel := context.WithCancel(context.Background())
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	go s.keep(life, l)
 	return s, nil
