@@ -48,6 +48,7 @@ func isCgroup2(b *testing.B, dir string) bool {
 //	pread       Group.Read on kept descriptors
 //	lean        Group.Read, opening each file
 //	current     Group.Current, memory.current alone
+//	limits      Group.ReadLimits, the five limits
 //	containerd  Stat() of github.com/containerd/cgroups/v3, all controllers
 //	filtered    its StatFiltered, of what Read reads
 //	naive       os.ReadFile, strings.Fields and a map, of what Read reads
@@ -70,6 +71,15 @@ func BenchmarkSample(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := g.Current(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("limits", func(b *testing.B) {
+		g := openGroup(b, root, path)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := g.ReadLimits(); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -115,8 +125,8 @@ func benchRead(b *testing.B, root, path string, opts ...Option) {
 
 // naive reads the files as a first version of a monitor would.
 func naive(dir string) (lines int) {
-	for _, name := range hotNames {
-		content, err := os.ReadFile(filepath.Join(dir, name))
+	for _, f := range files[:sampled] {
+		content, err := os.ReadFile(filepath.Join(dir, f.name))
 		if err != nil {
 			continue // like most first versions
 		}

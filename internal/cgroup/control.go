@@ -85,8 +85,8 @@ func (g *Group) reclaim(ctx context.Context, bytes uint64, s Swappiness) error {
 // A memory.max below what is in use makes the kernel reclaim at once and then
 // kill; memory.high is therefore written first.
 func (g *Group) SetLimits(set limit.Set) error {
-	for _, f := range limitFiles {
-		v := *f.of(&set)
+	for file := memMin; file <= memMax; file++ {
+		f, v := files[file], *limitOf(&set, file)
 		if v.IsAbsent() {
 			continue
 		}
@@ -187,7 +187,7 @@ func parseProcs(pids []int, b []byte) ([]int, error) {
 // [psi.Poller.Add], ErrGone, or psi.ErrDisabled when there is no such file.
 func (g *Group) ArmPressure(p *psi.Poller, t psi.Trigger, key string) (w *psi.Watch, err error) {
 	err = g.use(func() (err error) {
-		w, err = p.AddAt(g.dir, hotNames[pressure], t, key)
+		w, err = p.AddAt(g.dir, files[pressure].name, t, key)
 		if err != nil && errors.Is(g.explain(err), errAbsent) {
 			return psi.ErrDisabled
 		}

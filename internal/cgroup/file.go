@@ -6,7 +6,68 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/memsup/memsup/internal/limit"
 )
+
+// The files whose descriptors are kept: those of a sample, then the limits.
+const (
+	current = iota
+	stat
+	events
+	swap
+	peak
+	pressure
+	pids
+	cpu
+	// The limits are in the order in which they are safe to write: protections
+	// first, and high before max, so that what is lowered throttles before it
+	// kills.
+	memMin
+	low
+	swapMax
+	high
+	memMax
+	fileCount
+
+	sampled = cpu + 1
+)
+
+// files says of each whether a supported kernel may lack it.
+var files = [fileCount]struct {
+	name     string
+	optional bool
+}{
+	current:  {"memory.current", false},
+	stat:     {"memory.stat", false},
+	events:   {"memory.events", false},
+	swap:     {"memory.swap.current", true}, // no swap accounting
+	peak:     {"memory.peak", true},         // before 5.19
+	pressure: {"memory.pressure", true},     // PSI is off
+	pids:     {"pids.current", true},        // no pids controller
+	cpu:      {"cpu.stat", false},
+	memMin:   {"memory.min", false},
+	low:      {"memory.low", false},
+	swapMax:  {"memory.swap.max", true},
+	high:     {"memory.high", false},
+	memMax:   {"memory.max", false},
+}
+
+// limitOf returns the field of s that belongs to one of the limit files.
+func limitOf(s *limit.Set, file int) *limit.Value {
+	switch file {
+	case memMin:
+		return &s.Min
+	case low:
+		return &s.Low
+	case swapMax:
+		return &s.SwapMax
+	case high:
+		return &s.High
+	default:
+		return &s.Max
+	}
+}
 
 // Files of the cgroup are read and written with bare system calls. An os.File
 // would put the descriptor into Go's netpoller, which costs memory for each,

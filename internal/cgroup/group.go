@@ -21,44 +21,20 @@ type Group struct {
 	path string // "/memsup.slice/x.service"
 	id   uint64
 
-	mu   sync.RWMutex   // held for reading while a descriptor is in use
-	dir  int            // O_PATH; -1 once closed
-	kept [hotFiles]int  // -1: absent, or opened for each read
-	open [hotFiles]bool // the file was there when the handle was opened
+	mu   sync.RWMutex    // held for reading while a descriptor is in use
+	dir  int             // O_PATH; -1 once closed
+	kept [fileCount]int  // -1: absent, or opened for each read
+	has  [fileCount]bool // the file was there when the handle was opened
 	lean bool
-}
-
-// The files that a sample reads, whose descriptors are kept.
-const (
-	current = iota
-	stat
-	events
-	swap
-	peak
-	pressure
-	pids
-	cpu
-	hotFiles
-)
-
-var hotNames = [hotFiles]string{
-	current:  "memory.current",
-	stat:     "memory.stat",
-	events:   "memory.events",
-	swap:     "memory.swap.current",
-	peak:     "memory.peak",
-	pressure: "memory.pressure",
-	pids:     "pids.current",
-	cpu:      "cpu.stat",
 }
 
 // Option changes how a group is opened.
 type Option func(*Group)
 
 // Lean keeps only the directory's descriptor and opens each file for each read:
-// two to five times the CPU time of a sample, and a ninth of the descriptors. An
-// open cgroup file costs the kernel some 5 KiB, so eight of them are nothing for
-// five services and hundreds of megabytes for five thousand.
+// four times the CPU time of a sample for a fourteenth of the descriptors. An open
+// cgroup file costs the kernel some 5 KiB, so thirteen of them are nothing for five
+// services and 300 MB for five thousand: be lean from a few hundred on.
 func Lean() Option { return func(g *Group) { g.lean = true } }
 
 // Open opens the cgroup at path, as in /proc/PID/cgroup ("/memsup.slice/x.service"),
@@ -99,32 +75,29 @@ func open(root, path string, opts []Option) (g *Group, err error) {
 	for _, o := range opts {
 		o(g)
 	}
-	for i, name := range hotNames {
-		switch g.kept[i], err = openat(dir, name, unix.O_RDONLY); {
+	for i, f := range files {
+		switch g.kept[i], err = openat(dir, f.name, unix.O_RDONLY); {
 		case errors.Is(err, unix.ENOENT) && i == current:
 			if g.alive() {
 				return g, noController(path)
 			}
 			return g, ErrGone
-		case errors.Is(err, unix.ENOENT) && optional(i):
+		case errors.Is(err, unix.ENOENT) && f.optional:
 			continue
 		case err != nil:
-			return g, fmt.Errorf("%s: %w", name, gone(err))
+			return g, fmt.Errorf("%s: %w", f.name, gone(err))
 		}
-		g.open[i] = true
+		g.has[i] = true
 		if g.lean {
 			fd := g.kept[i]
 			g.kept[i] = -1
 			if err := unix.Close(fd); err != nil {
-				return g, fmt.Errorf("close %s: %w", name, err)
+				return g, fmt.Errorf("close %s: %w", f.name, err)
 			}
 		}
 	}
 	return g, nil
 }
-
-// optional reports whether a supported kernel may lack the file.
-func optional(file int) bool { return file >= swap }
 
 // openBeneath opens the directory path under root for use in *at calls. The
 // caller owns the descriptor.

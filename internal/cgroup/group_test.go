@@ -141,7 +141,7 @@ func TestReadHandsErrnosOn(t *testing.T) {
 		}
 		var r Reading
 		if err := g.Read(&r); !errors.Is(err, unix.EISDIR) {
-			t.Errorf("%s: %v, want EISDIR", hotNames[file], err)
+			t.Errorf("%s: %v, want EISDIR", files[file].name, err)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -348,6 +349,48 @@ func TestKernelPressure(t *testing.T) {
 	if _, err := g.ArmPressure(p, trigger, "x"); !errors.Is(err, ErrGone) {
 		t.Errorf("arming on the removed group: %v, want ErrGone", err)
 	}
+}
+
+// Without CAP_SYS_RESOURCE, a trigger's window is a multiple of 2 s.
+func TestKernelPressureUnprivileged(t *testing.T) {
+	g := create(t, subtree(t), "x")
+	p, err := psi.NewPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	done := make(chan struct{})
+	go func() { // on a thread of its own, which ends with its lesser rights
+		defer close(done)
+		runtime.LockOSThread()
+		if err := dropSysResource(); err != nil {
+			t.Error(err)
+			return
+		}
+		_, err := g.ArmPressure(p, psi.Trigger{Kind: psi.Some, Stall: 100 * time.Millisecond, Window: time.Second}, "x")
+		if !errors.Is(err, psi.ErrPrivilege) {
+			t.Errorf("window of 1 s: %v, want ErrPrivilege", err)
+		}
+		if _, err := g.ArmPressure(p, psi.Trigger{Kind: psi.Some, Stall: 100 * time.Millisecond, Window: 2 * time.Second}, "x"); err != nil {
+			t.Errorf("window of 2 s: %v", err)
+		}
+	}()
+	<-done
+}
+
+// dropSysResource takes CAP_SYS_RESOURCE from the calling thread (capset(2)).
+func dropSysResource() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return err
+	}
+	data[0].Effective &^= 1 << unix.CAP_SYS_RESOURCE
+	return unix.Capset(&header, &data[0])
 }
 
 func TestKernelFreeze(t *testing.T) {

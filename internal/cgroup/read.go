@@ -25,39 +25,67 @@ func (g *Group) Read(r *Reading) error {
 		return fmt.Errorf("read cgroup %s: %w", g.path, ErrClosed)
 	}
 	*r = Reading{}
-	vanished := false
-	for file := range hotFiles {
-		if !g.open[file] {
-			continue
-		}
-		b, err := g.content(file, buf)
-		if err != nil && optional(file) && absent(err) {
-			// Hidden while the handle was open (cgroup.pressure turned off, a
-			// controller disabled), or the cgroup went away between two files.
-			vanished = true
-			continue
-		}
-		if err == nil {
+	for file := range sampled {
+		b, err := g.fetch(file, buf)
+		if err == nil && b != nil {
 			err = r.parse(file, b)
 		}
 		if err != nil {
-			return fmt.Errorf("read cgroup %s: %s: %w", g.path, hotNames[file], gone(err))
-		}
-	}
-	if vanished {
-		if _, err := g.content(current, buf); err != nil {
-			return fmt.Errorf("read cgroup %s: %s: %w", g.path, hotNames[current], gone(err))
+			return g.readError(file, err)
 		}
 	}
 	return nil
 }
 
-// content reads one of the hot files.
+// ReadLimits reads the limits as the kernel has them, rounded to whole pages by
+// it. A limit whose file does not exist (swap without swap accounting) is absent.
+func (g *Group) ReadLimits() (limit.Set, error) {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if g.dir < 0 {
+		return limit.Set{}, fmt.Errorf("read cgroup %s: %w", g.path, ErrClosed)
+	}
+	var s limit.Set
+	for file := memMin; file <= memMax; file++ {
+		b, err := g.fetch(file, buf)
+		if err == nil && b != nil {
+			*limitOf(&s, file), err = limit.ParseKernel(b)
+		}
+		if err != nil {
+			return limit.Set{}, g.readError(file, err)
+		}
+	}
+	return s, nil
+}
+
+func (g *Group) readError(file int, err error) error {
+	return fmt.Errorf("read cgroup %s: %s: %w", g.path, files[file].name, gone(err))
+}
+
+// fetch returns the content of one of the kept files, or nil when it is absent.
+func (g *Group) fetch(file int, buf *[]byte) ([]byte, error) {
+	if !g.has[file] {
+		return nil, nil
+	}
+	b, err := g.content(file, buf)
+	if err != nil && files[file].optional && absent(err) {
+		// Hidden while the handle was open (cgroup.pressure turned off, a
+		// controller disabled), unless the cgroup went away between two files.
+		if _, err := g.content(current, buf); err == nil {
+			return nil, nil
+		}
+	}
+	return b, err
+}
+
+// content reads one of the kept files.
 func (g *Group) content(file int, buf *[]byte) ([]byte, error) {
 	if fd := g.kept[file]; fd >= 0 {
 		return pread(fd, buf)
 	}
-	return readAt(g.dir, hotNames[file], buf)
+	return readAt(g.dir, files[file].name, buf)
 }
 
 // absent reports whether err means that the file is not to be had: removed, or
@@ -97,8 +125,8 @@ func parseAmount(b []byte) (Amount, error) {
 	return Known(n), nil
 }
 
-// readHot reads and parses one of the hot files.
-func (g *Group) readHot(file int, parse func(b []byte) error) error {
+// readKept reads and parses one of the kept files.
+func (g *Group) readKept(file int, parse func(b []byte) error) error {
 	err := g.use(func() error {
 		buf := buffers.Get().(*[]byte)
 		defer buffers.Put(buf)
@@ -109,20 +137,20 @@ func (g *Group) readHot(file int, parse func(b []byte) error) error {
 		return parse(b)
 	})
 	if err != nil {
-		return fmt.Errorf("read cgroup %s: %s: %w", g.path, hotNames[file], gone(err))
+		return g.readError(file, err)
 	}
 	return nil
 }
 
 // Current reads memory.current alone, at a tenth of the cost of Read.
 func (g *Group) Current() (n uint64, err error) {
-	err = g.readHot(current, func(b []byte) (err error) { n, err = parseUint(b); return err })
+	err = g.readKept(current, func(b []byte) (err error) { n, err = parseUint(b); return err })
 	return n, err
 }
 
 // ReadEvents reads memory.events alone.
 func (g *Group) ReadEvents() (e Events, err error) {
-	err = g.readHot(events, func(b []byte) (err error) { e, err = parseEvents(b); return err })
+	err = g.readKept(events, func(b []byte) (err error) { e, err = parseEvents(b); return err })
 	return e, err
 }
 
@@ -136,10 +164,10 @@ func (g *Group) ReadLocalEvents() (e Events, err error) {
 // ReadPressure reads memory.pressure alone. The error is [psi.ErrDisabled] when
 // the kernel keeps none.
 func (g *Group) ReadPressure() (p psi.Pressure, err error) {
-	if !g.open[pressure] {
-		return p, fmt.Errorf("read cgroup %s: %s: %w", g.path, hotNames[pressure], psi.ErrDisabled)
+	if !g.has[pressure] {
+		return p, g.readError(pressure, psi.ErrDisabled)
 	}
-	err = g.readHot(pressure, func(b []byte) (err error) { p, err = psi.Parse(b); return err })
+	err = g.readKept(pressure, func(b []byte) (err error) { p, err = psi.Parse(b); return err })
 	return p, err
 }
 
@@ -147,37 +175,6 @@ func (g *Group) ReadPressure() (p psi.Pressure, err error) {
 func (g *Group) ReadState() (s State, err error) {
 	err = g.readFile("cgroup.events", func(b []byte) (err error) { s, err = parseState(b); return err })
 	return s, err
-}
-
-// ReadLimits reads the limits as the kernel has them, rounded to whole pages by
-// it. A limit whose file does not exist (swap without swap accounting) is absent.
-func (g *Group) ReadLimits() (limit.Set, error) {
-	var s limit.Set
-	for _, f := range limitFiles {
-		err := g.readFile(f.name, func(b []byte) error {
-			v, err := limit.ParseKernel(b)
-			*f.of(&s) = v
-			return err
-		})
-		if err != nil && (!f.optional || !errors.Is(err, errAbsent)) {
-			return limit.Set{}, err
-		}
-	}
-	return s, nil
-}
-
-// limitFiles are in the order in which they are safe to write: protections
-// first, and high before max, so that a lowered limit throttles before it kills.
-var limitFiles = [...]struct {
-	name     string
-	optional bool
-	of       func(*limit.Set) *limit.Value
-}{
-	{"memory.min", false, func(s *limit.Set) *limit.Value { return &s.Min }},
-	{"memory.low", false, func(s *limit.Set) *limit.Value { return &s.Low }},
-	{"memory.swap.max", true, func(s *limit.Set) *limit.Value { return &s.SwapMax }},
-	{"memory.high", false, func(s *limit.Set) *limit.Value { return &s.High }},
-	{"memory.max", false, func(s *limit.Set) *limit.Value { return &s.Max }},
 }
 
 // readFile reads and parses a file whose descriptor is not kept.

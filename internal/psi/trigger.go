@@ -27,8 +27,8 @@ const (
 	MaxWindow = 10 * time.Second
 	// UnprivilegedStep is what a window must be a multiple of without
 	// CAP_SYS_RESOURCE; such triggers are kept by the averaging worker, which
-	// runs every two seconds, and need no kernel thread (since kernel 6.5;
-	// earlier kernels refuse them).
+	// runs every two seconds, and need no kernel thread (since kernel 6.5 and
+	// in the 6.1 series; earlier ones ask for the capability or do not care).
 	UnprivilegedStep = 2 * time.Second
 )
 
