@@ -17,9 +17,7 @@ func (g *Group) Await(ctx context.Context, done func(State) bool) (err error) {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		// The error of the watcher's close is returned by the Close below: the
-		// descriptor is gone either way.
-		_ = w.Close()
+		_ = w.Close() // the Close below returns its error
 	})
 	defer func() {
 		stop()

@@ -47,11 +47,12 @@ type Watcher struct {
 	reading sync.Mutex
 	buf     []byte
 
-	mu      sync.Mutex
-	closed  bool
-	watches map[int]*watched // by watch descriptor
-	keys    map[string]*entry
-	pending []*entry // reused by Wait
+	mu       sync.Mutex
+	closed   bool
+	closeErr error
+	watches  map[int]*watched // by watch descriptor
+	keys     map[string]*entry
+	pending  []*entry // reused by Wait
 }
 
 // watched is one file. Two keys may name the same cgroup, and inotify has one
@@ -254,16 +255,16 @@ func (w *Watcher) mark(e *entry, c Change) {
 }
 
 // Close stops watching, unblocks Wait and releases the descriptor. A second Close
-// does nothing.
+// does nothing and returns what the first did.
 func (w *Watcher) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return nil
+		return w.closeErr
 	}
 	w.closed = true
 	if err := w.file.Close(); err != nil {
-		return fmt.Errorf("cgroup watcher: close inotify: %w", err)
+		w.closeErr = fmt.Errorf("cgroup watcher: close inotify: %w", err)
 	}
-	return nil
+	return w.closeErr
 }
