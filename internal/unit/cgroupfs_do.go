@@ -185,15 +185,25 @@ func (c *Cgroupfs) begin(l *life) error {
 	if started, err := startTime(c.opts.Proc, p.pid); err == nil {
 		r.PID, r.StartTime = p.pid, started
 	}
+	if err := r.write(path); err != nil {
+		err = fmt.Errorf("it runs, but its record could not be written: %w", err)
+		return errors.Join(err, c.hold(l, r, g, p))
+	}
+	return c.hold(l, r, g, p)
+}
+
+// hold makes a process the main process of its service. When the driver was
+// closed meanwhile, the process is let go of, as all others were.
+func (c *Cgroupfs) hold(l *life, r record, g *cgroup.Group, p *process) error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return errors.Join(ErrClosed, g.Close(), p.close())
+	}
 	l.record, l.group, l.proc = r, g, p
 	l.stopping, l.exit, l.result = false, exit{}, "success"
 	c.touch(unitPath(l.name))
 	c.follow(l, p)
-	c.mu.Unlock()
-	if err := r.write(path); err != nil {
-		return fmt.Errorf("it runs, but its record could not be written: %w", err)
-	}
 	return nil
 }
 
