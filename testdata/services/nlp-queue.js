@@ -1,48 +1,92 @@
 'use strict';
-// Buffers requests to a language model: a queue with a bound, one worker, and
-// back-pressure instead of growth when it is full.
+// Buffers requests to a language model that answers a few at a time: a queue with a
+// bound, and back-pressure instead of growth when it is full.
+//
+//   GET /work?text=…       waits for the answer; 429 when the queue is full
+//   POST /requests         queues the body: {id}; 429 when the queue is full
+//   GET /requests?id=7     {state: waiting | done, answer}
+//   GET /queue             {waiting, running, answered, refused}
 
-const { serve } = require('./lib/serve');
+const { setTimeout: pause } = require('node:timers/promises');
+const { serve, number, Refusal } = require('./lib/serve');
 
-const MAX = 500;
-const queue = [];
-const done = { count: 0, words: 0, refused: 0 };
+const WAITING_MAX = 500;
+const AT_ONCE = 4; // requests that the model works on
+const MODEL_MS = 20; // that it takes for one
+const TEXT_MAX = 4096;
+const KEPT = 200; // answers that wait for somebody to ask for them
 
-// tokenize stands where the model is called.
-function tokenize(text) {
+// askModel stands where the language model is called.
+async function askModel(text) {
+  await pause(MODEL_MS);
   const counts = new Map();
   for (const word of text.toLowerCase().split(/\W+/)) {
     if (word) counts.set(word, (counts.get(word) || 0) + 1);
   }
-  return counts;
+  const items = [...counts].filter(([word]) => word.length > 3).map(([word, times]) => ({ word, times }));
+  return { intent: counts.has('remind') ? 'reminder' : 'list', items };
 }
 
-function push(text) {
-  if (queue.length >= MAX) {
-    done.refused += 1;
-    return false;
+const queue = []; // of {text, done}
+const count = { running: 0, answered: 0, refused: 0 };
+
+function work() {
+  while (count.running < AT_ONCE && queue.length > 0) {
+    const { text, done } = queue.shift();
+    count.running += 1;
+    askModel(text).then((answer) => {
+      count.running -= 1;
+      count.answered += 1;
+      done(answer);
+      work();
+    });
   }
-  queue.push(text);
-  return true;
 }
 
-function drain(n) {
-  for (const text of queue.splice(0, n)) {
-    done.words += tokenize(text).size;
-    done.count += 1;
+// ask resolves to the model's answer.
+function ask(text) {
+  if (queue.length >= WAITING_MAX) {
+    count.refused += 1;
+    throw new Refusal(429, 'the queue is full', { 'Retry-After': '1' });
   }
+  return new Promise((done) => {
+    queue.push({ text: text.slice(0, TEXT_MAX), done });
+    work();
+  });
+}
+
+const answers = new Map(); // id to answer, null while it waits
+let lastId = 0;
+
+function submit(text) {
+  lastId += 1;
+  const id = lastId;
+  const answered = ask(text);
+  answers.set(id, null);
+  if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+  answered.then((answer) => {
+    if (answers.has(id)) answers.set(id, answer);
+  });
+  return { id };
+}
+
+function result(query) {
+  const id = number(query, 'id', 0, 1, Number.MAX_SAFE_INTEGER);
+  const answer = answers.get(id);
+  if (answer === undefined) throw new Refusal(404, `no request ${id}`);
+  return answer === null ? { id, state: 'waiting' } : { id, state: 'done', answer };
 }
 
 serve({
   name: 'nlp-queue',
   port: 8083,
   tick() {
-    drain(100);
-    push('remind me to buy two litres of oat milk and a loaf of rye bread on friday');
+    if (queue.length < WAITING_MAX / 2) submit('remind me to buy two litres of oat milk and a loaf of rye bread on friday');
   },
-  work: (q) => {
-    const accepted = push((q.get('text') || 'add milk to the list').slice(0, 4096));
-    if (!accepted) drain(50);
-    return { accepted, waiting: queue.length, ...done };
+  work: (query) => ask(query.get('text') || 'add milk to the list'),
+  routes: {
+    'POST /requests': (_, body) => submit(body),
+    'GET /requests': result,
+    'GET /queue': () => ({ waiting: queue.length, ...count }),
   },
 });

@@ -1,8 +1,18 @@
 'use strict';
 // Takes product payloads apart, prices them and puts them together again.
+//
+//   POST /price          {store, products: [{sku, cost, offers: [{min, off}]}]}, priced
+//   GET /work?n=50       the same with a payload of its own making
 
-const { serve } = require('./lib/serve');
+const { serve, number, Refusal } = require('./lib/serve');
 
+const PRODUCTS_MAX = 2000;
+const MARGIN = 1.23;
+
+const cents = (amount) => Math.round(amount * 100) / 100;
+const isCost = (n) => Number.isFinite(n) && n >= 0;
+
+// payload is what the supplier's API sends for n products.
 function payload(n) {
   const products = [];
   for (let i = 0; i < n; i += 1) {
@@ -11,18 +21,33 @@ function payload(n) {
   return JSON.stringify({ store: 42, products });
 }
 
+function priced(product) {
+  const { cost, offers = [] } = product;
+  if (!isCost(cost) || !Array.isArray(offers)) throw new Refusal(400, `product ${product.sku}: want a cost and offers`);
+  return {
+    ...product,
+    price: cents(cost * MARGIN),
+    offers: offers.map((offer) => ({ ...offer, price: cents(cost * MARGIN * (1 - offer.off)) })),
+  };
+}
+
 function price(text) {
-  const { store, products } = JSON.parse(text);
-  const priced = products.map((p) => ({
-    ...p,
-    price: Math.round(p.cost * 1.23 * 100) / 100,
-    offers: p.offers.map((o) => ({ ...o, price: Math.round(p.cost * 1.23 * (1 - o.off) * 100) / 100 })),
-  }));
-  return { store, products: priced };
+  let parsed;
+  try {
+    parsed = JSON.parse(text);
+  } catch (err) {
+    throw new Refusal(400, err.message);
+  }
+  const { store, products } = parsed ?? {};
+  if (!Array.isArray(products) || products.length > PRODUCTS_MAX || !products.every((p) => p instanceof Object)) {
+    throw new Refusal(400, `products: want an array of up to ${PRODUCTS_MAX} objects`);
+  }
+  return { store, products: products.map(priced) };
 }
 
 let runs = 0;
-const feed = payload(200);
+const feed = payload(100);
+
 serve({
   name: 'pricing',
   port: 8082,
@@ -30,8 +55,9 @@ serve({
     price(feed);
     runs += 1;
   },
-  work: (q) => {
-    const priced = price(payload(Math.min(Number(q.get('n')) || 50, 2000)));
-    return { runs, count: priced.products.length, first: priced.products[0] };
+  work: (query) => {
+    const { products } = price(payload(number(query, 'n', 50, 1, PRODUCTS_MAX)));
+    return { runs, count: products.length, first: products[0] };
   },
+  routes: { 'POST /price': (_, body) => price(body) },
 });

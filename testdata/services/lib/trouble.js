@@ -1,88 +1,95 @@
 'use strict';
 // Misbehaves as lib/knobs.js was told.
 
-const fs = require('node:fs');
-const { leak: parseLeak, size } = require('./knobs');
+const fs = require('node:fs/promises');
+const { setTimeout: pause } = require('node:timers/promises');
+const { buffers, rows, ROW } = require('./resident');
 
-const CHUNK = 256 * 1024;
 const TICK = 100; // ms between two portions of a leak
-
-// resident returns that many bytes outside V8's heap, every page of them touched.
-function resident(bytes) {
-  const chunks = [];
-  for (let left = bytes; left > 0; left -= CHUNK) {
-    chunks.push(Buffer.alloc(Math.min(left, CHUNK), 1 + Math.floor(Math.random() * 255)));
-  }
-  return chunks;
-}
-
-// onHeap returns about that many bytes of small objects on V8's heap.
-function onHeap(bytes) {
-  const rows = [];
-  for (let made = 0; made < bytes; made += 1024) {
-    rows.push({ id: made, words: new Array(120).fill(made + 0.5) });
-  }
-  return rows;
-}
+const LATE = 1000; // ms: what a tick that comes later than this owes is forgiven
 
 class Trouble {
-  constructor(settings) {
-    this.settings = settings;
+  constructor(knobs) {
+    this.leakMax = Infinity;
     this.leaked = 0;
     this.kept = [];
-    this.timers = [];
-    if (settings.hold) this.held = resident(settings.hold);
-    if (settings.leak) this.startLeak();
-    if (settings.burst) this.startBursts();
-    if (settings.cacheRead) this.every(2000, () => this.readFile());
+    this.apply(knobs);
+    if (knobs.cacheRead) this.readOverAndOver(knobs.cacheRead);
   }
 
-  every(ms, f) {
-    const timer = setInterval(f, ms);
-    timer.unref();
-    this.timers.push(timer);
-    return timer;
+  // apply changes what knobs names and leaves the rest as it is; null ends one.
+  apply(knobs) {
+    if (knobs.leakMax !== undefined) this.leakMax = knobs.leakMax;
+    if (knobs.hold !== undefined) this.held = knobs.hold && buffers(knobs.hold);
+    if (knobs.leak !== undefined) this.startLeak(knobs.leak);
+    if (knobs.burst !== undefined) this.startBursts(knobs.burst);
+  }
+
+  startLeak(leak) {
+    clearInterval(this.leaking);
+    this.leak = leak;
+    if (leak === null) {
+      this.kept = [];
+      this.leaked = 0;
+    }
+    if (leak === null || leak.kind === 'request') return;
+    let last = performance.now();
+    let owed = 0;
+    this.leaking = setInterval(() => {
+      const now = performance.now();
+      owed += (leak.bytes * Math.min(now - last, LATE)) / 1000;
+      last = now;
+      const whole = Math.floor(owed / ROW) * ROW;
+      owed -= whole;
+      this.keep(whole);
+    }, TICK).unref();
   }
 
   keep(bytes) {
-    const room = Math.min(bytes, this.settings.leakMax - this.leaked);
+    const room = Math.min(bytes, this.leakMax - this.leaked);
     if (room <= 0) return;
     this.leaked += room;
-    this.kept.push(this.settings.leak.kind === 'heap' ? onHeap(room) : resident(room));
+    this.kept.push(this.leak.kind === 'buffer' ? buffers(room) : rows(room));
   }
 
-  startLeak() {
-    clearInterval(this.leaking);
-    if (this.settings.leak.kind === 'request') return;
-    this.leaking = this.every(TICK, () => this.keep((this.settings.leak.bytes * TICK) / 1000));
+  startBursts(burst) {
+    clearInterval(this.bursts);
+    this.burst = null;
+    if (burst === null) return;
+    this.bursts = setInterval(() => {
+      const burstOf = buffers(burst.bytes);
+      this.burst = burstOf;
+      setTimeout(() => {
+        if (this.burst === burstOf) this.burst = null;
+      }, burst.hold * 1000).unref();
+    }, burst.every * 1000).unref();
   }
 
-  startBursts() {
-    const { bytes, every, hold } = this.settings.burst;
-    this.every(every * 1000, () => {
-      this.bursting = resident(bytes);
-      setTimeout(() => { this.bursting = null; }, hold * 1000).unref();
-    });
-  }
-
-  readFile() {
-    fs.createReadStream(this.settings.cacheRead).on('data', () => {}).on('error', (err) => {
-      console.error(`CACHE_READ: ${err.message}`);
-    });
+  async readOverAndOver(path) {
+    const into = Buffer.allocUnsafe(1024 * 1024);
+    for (;;) {
+      try {
+        const file = await fs.open(path);
+        try {
+          while ((await file.read(into, 0, into.length, null)).bytesRead > 0);
+        } finally {
+          await file.close();
+        }
+      } catch (err) {
+        console.error(`CACHE_READ: ${err.message}`);
+      }
+      await pause(1000, undefined, { ref: false });
+    }
   }
 
   // onRequest is called with each request.
   onRequest() {
-    if (this.settings.leak && this.settings.leak.kind === 'request') this.keep(this.settings.leak.bytes);
+    if (this.leak && this.leak.kind === 'request') this.keep(this.leak.bytes);
   }
 
-  // change takes new settings from a query.
-  change(query) {
-    if (query.has('leak_max')) this.settings.leakMax = size(query.get('leak_max'));
-    if (query.has('leak')) {
-      this.settings.leak = parseLeak(query.get('leak'));
-      this.startLeak();
-    }
+  // state says what is wrong at the moment, in bytes.
+  state() {
+    return { leak: this.leak || null, leaked: this.leaked, leakMax: Number.isFinite(this.leakMax) ? this.leakMax : null };
   }
 }
 

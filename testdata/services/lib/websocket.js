@@ -1,81 +1,89 @@
 'use strict';
-// The server's side of RFC 6455, as much of it as a gateway needs: the handshake,
-// text frames, ping, pong and close. Frames of more than 64 KiB, fragments and
-// unmasked frames end the connection with the code that the RFC gives them.
+// The server's side of RFC 6455: the handshake and one connection's life.
 
 const crypto = require('node:crypto');
+const { OP, Receiver, Violation, frame, closeFrame, closeCode } = require('./frames');
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-const MAX = 65536;
-const OP = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
+const LINGER = 2000; // ms from our close to the end of a peer that does not answer it
+const MESSAGE_MAX = 16 * 1024;
+const UNREAD_MAX = 64 * 1024; // sent, and not read by the peer
 
-function frame(op, payload) {
-  const n = payload.length;
-  const head = n < 126 ? Buffer.from([0x80 | op, n]) : Buffer.from([0x80 | op, 126, n >> 8, n & 255]);
-  return Buffer.concat([head, payload]);
+// refuse answers a handshake with an error.
+function refuse(socket, status, headers = '') {
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
-function closeFrame(code) {
-  return frame(OP.close, Buffer.from([code >> 8, code & 255]));
+// proof answers the request's key; undefined where the handshake is not one.
+function proof(req) {
+  const key = req.headers['sec-websocket-key'] || '';
+  const fits = req.method === 'GET' && /^websocket$/i.test(req.headers.upgrade || '') && Buffer.from(key, 'base64').length === 16;
+  return fits ? crypto.createHash('sha1').update(key + GUID).digest('base64') : undefined;
 }
 
-// parse takes one frame off the front of a buffer: null when it is not whole yet,
-// {error} with a close code when it must not be, {op, payload, rest} otherwise.
-function parse(buf) {
-  if (buf.length < 2) return null;
-  const fin = buf[0] & 0x80;
-  const op = buf[0] & 0x0f;
-  if (!fin || op === 0 || buf[0] & 0x70) return { error: 1003 };
-  if (!(buf[1] & 0x80)) return { error: 1002 };
-  let n = buf[1] & 0x7f;
-  let at = 2;
-  if (n === 127) return { error: 1009 };
-  if (n === 126) {
-    if (buf.length < 4) return null;
-    n = buf.readUInt16BE(2);
-    at = 4;
+class Connection {
+  constructor(socket, { onText, onClose }) {
+    this.socket = socket;
+    this.onText = onText;
+    this.closing = false;
+    this.receiver = new Receiver(MESSAGE_MAX);
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+    socket.on('data', (data) => this.receive(data));
+    socket.on('end', () => socket.end());
+    socket.on('close', () => onClose(this));
   }
-  if (n > MAX) return { error: 1009 };
-  if (op >= 8 && n > 125) return { error: 1002 };
-  if (buf.length < at + 4 + n) return null;
-  const mask = buf.subarray(at, at + 4);
-  const payload = Buffer.from(buf.subarray(at + 4, at + 4 + n));
-  for (let i = 0; i < n; i += 1) payload[i] ^= mask[i & 3];
-  return { op, payload, rest: buf.subarray(at + 4 + n) };
+
+  // slow: the peer leaves unread what it was sent.
+  get slow() {
+    return this.socket.writableLength > UNREAD_MAX;
+  }
+
+  // send takes a frame that is ready, so that a broadcast builds it once.
+  send(bytes) {
+    if (!this.closing) this.socket.write(bytes);
+  }
+
+  // close begins the closing handshake, and ends it if the peer does not.
+  close(code) {
+    if (this.closing) return;
+    this.closing = true;
+    this.socket.end(closeFrame(code));
+    setTimeout(() => this.socket.destroy(), LINGER).unref();
+  }
+
+  receive(data) {
+    if (this.closing) return; // the peer's answer to our close, or what it sent before
+    try {
+      for (const { op, payload } of this.receiver.messages(data)) {
+        if (op === OP.text) this.onText(payload);
+        else if (op === OP.ping) this.send(frame(OP.pong, payload));
+        else if (op === OP.close) this.close(closeCode(payload));
+        if (this.closing) return;
+      }
+    } catch (err) {
+      if (!(err instanceof Violation)) throw err;
+      this.close(err.code);
+    }
+  }
 }
 
-// accept answers a handshake and calls onText(send, text) for each message. It
-// returns the connection, or null when the request was not one for a WebSocket.
-function accept(req, socket, { onText, onClose }) {
-  const key = req.headers['sec-websocket-key'];
-  if (!key || req.headers['sec-websocket-version'] !== '13') {
-    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+// accept answers a handshake. It calls onText(payload) for each message and
+// onClose(connection) once, and returns the connection, or null after refusing. The
+// socket's errors are the caller's to handle.
+function accept(req, socket, head, handlers) {
+  const answer = proof(req);
+  if (answer === undefined) {
+    refuse(socket, '400 Bad Request');
     return null;
   }
-  const proof = crypto.createHash('sha1').update(key + GUID).digest('base64');
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${proof}\r\n\r\n`);
-  const connection = {
-    send: (text) => socket.write(frame(OP.text, Buffer.from(text))),
-    close: (code) => socket.end(closeFrame(code)),
-    get slow() { return socket.writableLength > MAX; },
-  };
-  let pending = Buffer.alloc(0);
-  socket.on('data', (data) => {
-    pending = Buffer.concat([pending, data]);
-    for (;;) {
-      const f = parse(pending);
-      if (f === null) return;
-      if (f.error) return connection.close(f.error);
-      pending = f.rest;
-      if (f.op === OP.text) onText(connection, f.payload.toString());
-      else if (f.op === OP.ping) socket.write(frame(OP.pong, f.payload));
-      else if (f.op === OP.close) return socket.end(frame(OP.close, f.payload.subarray(0, 2)));
-      else if (f.op === OP.binary) return connection.close(1003);
-    }
-  });
-  socket.on('error', () => socket.destroy());
-  socket.on('close', onClose);
-  return connection;
+  if (req.headers['sec-websocket-version'] !== '13') {
+    refuse(socket, '426 Upgrade Required', 'Sec-WebSocket-Version: 13\r\n');
+    return null;
+  }
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${answer}\r\n\r\n`);
+  if (head.length > 0) socket.unshift(head);
+  return new Connection(socket, handlers);
 }
 
-module.exports = { accept, parse, frame };
+module.exports = { accept, refuse };
