@@ -42,8 +42,8 @@ type ConfigError struct{ Cause error }
 func (e *ConfigError) Error() string { return e.Cause.Error() }
 func (e *ConfigError) Unwrap() error { return e.Cause }
 
-// daemon is memsupd, built.
-type daemon struct {
+// app is memsupd, built.
+type app struct {
 	opts    Options
 	log     *zap.Logger
 	manager manager
@@ -67,60 +67,60 @@ func Run(ctx context.Context, opts Options, reload <-chan os.Signal) (err error)
 	if err != nil {
 		return &ConfigError{fmt.Errorf("log level: %w", err)}
 	}
-	d := &daemon{opts: opts, log: NewLogger(level), cfg: cfg}
-	defer func() { err = errors.Join(err, d.down.run()) }()
-	if err := d.build(ctx); err != nil {
+	a := &app{opts: opts, log: NewLogger(level), cfg: cfg}
+	defer func() { err = errors.Join(err, a.down.run()) }()
+	if err := a.build(ctx); err != nil {
 		return err
 	}
-	return d.serve(ctx, reload)
+	return a.serve(ctx, reload)
 }
 
 // build makes every part, each with its teardown on the next line.
-func (d *daemon) build(ctx context.Context) (err error) {
+func (a *app) build(ctx context.Context) (err error) {
 	host := feature.ThisHost()
 	report, err := feature.Probe(host)
 	if err != nil {
 		return &ConfigError{fmt.Errorf("this host will not do: %w", err)}
 	}
-	d.health = newHealth(d.opts.Version)
-	if d.manager, err = newManager(); err != nil {
+	a.health = newHealth(a.opts.Version)
+	if a.manager, err = newManager(); err != nil {
 		return err
 	}
 
-	units, err := d.connect(ctx, &report)
+	units, err := a.connect(ctx, &report)
 	if err != nil {
 		return err
 	}
 	for _, missing := range report.Missing {
-		d.log.Warn("going on without: " + missing.Error())
-		d.health.missing = append(d.health.missing, missing.Error())
+		a.log.Warn("going on without: " + missing.Error())
+		a.health.missing = append(a.health.missing, missing.Error())
 	}
 
-	saved, writer, err := d.loadState()
+	saved, writer, err := a.loadState()
 	if err != nil {
 		return err
 	}
-	d.down.add("state", writer.Close)
+	a.down.add("state", writer.Close)
 
 	watcher, err := cgroup.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch memory events: %w", err)
 	}
-	d.down.add("memory events", watcher.Close)
+	a.down.add("memory events", watcher.Close)
 
 	var poller *psi.Poller
 	if report.PSI {
 		if poller, err = psi.NewPoller(); err != nil {
 			return fmt.Errorf("wait for pressure: %w", err)
 		}
-		d.down.add("pressure triggers", poller.Close)
+		a.down.add("pressure triggers", poller.Close)
 	}
 	kernelLog, err := kmsg.Open("/dev/kmsg")
 	if err != nil {
 		kernelLog = nil // kills are still counted; only their victims go unnamed
-		d.health.set("kernel log", err)
+		a.health.set("kernel log", err)
 	} else {
-		d.down.add("kernel log", kernelLog.Close)
+		a.down.add("kernel log", kernelLog.Close)
 	}
 
 	record := &journal.Journal{}
@@ -128,30 +128,30 @@ func (d *daemon) build(ctx context.Context) (err error) {
 	logged := make(chan struct{})
 	go func() {
 		defer close(logged)
-		logDecisions(d.log, reader, d.unitOf)
+		logDecisions(a.log, reader, a.unitOf)
 	}()
-	d.down.add("log", func() error { reader.Close(); <-logged; return nil })
+	a.down.add("log", func() error { reader.Close(); <-logged; return nil })
 
-	d.supervisor = supervise.New(supervise.Host{
+	a.supervisor = supervise.New(supervise.Host{
 		CgroupRoot: host.Cgroup, Units: units, Memory: watcher, Pressure: poller, Kernel: kernelLog,
 		State: writer, Journal: record, Now: supervise.Now,
-	}, saved, d.cfg.Services)
-	d.health.state = writer
-	d.server = api.New(api.Options{
-		Source:   source{d.supervisor, d.health},
-		Operator: d.supervisor,
-		Log:      d.log,
+	}, saved, a.cfg.Services)
+	a.health.state = writer
+	a.server = api.New(api.Options{
+		Source:   source{a.supervisor, a.health},
+		Operator: a.supervisor,
+		Log:      a.log,
 	})
 	return nil
 }
 
 // connect reaches systemd, where it is what runs this host.
-func (d *daemon) connect(ctx context.Context, report *feature.Report) (supervise.Units, error) {
+func (a *app) connect(ctx context.Context, report *feature.Report) (supervise.Units, error) {
 	manager, err := unit.Connect(ctx, unit.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("reach systemd: %w", err)
 	}
-	d.down.add("systemd", manager.Close)
+	a.down.add("systemd", manager.Close)
 	if err := report.SetSystemd(manager.Version()); err != nil {
 		return nil, &ConfigError{fmt.Errorf("this host will not do: %w", err)}
 	}
@@ -159,14 +159,14 @@ func (d *daemon) connect(ctx context.Context, report *feature.Report) (supervise
 	if err != nil {
 		return nil, fmt.Errorf("follow systemd: %w", err)
 	}
-	d.health.systemd = watch
+	a.health.systemd = watch
 	return supervise.Systemd{Manager: manager}, nil
 }
 
 // loadState reads what an earlier memsupd left. A file of no use is set aside,
 // said so, and memsupd begins anew.
-func (d *daemon) loadState() (*engine.State, *state.Writer, error) {
-	if err := os.MkdirAll(d.cfg.StateDir, 0o700); err != nil {
+func (a *app) loadState() (*engine.State, *state.Writer, error) {
+	if err := os.MkdirAll(a.cfg.StateDir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -174,17 +174,17 @@ func (d *daemon) loadState() (*engine.State, *state.Writer, error) {
 		return nil, nil, fmt.Errorf("read the boot ID: %w", err)
 	}
 	bootID := strings.TrimSpace(string(boot))
-	saved, err := state.Load(d.cfg.StateDir)
+	saved, err := state.Load(a.cfg.StateDir)
 	var aside *state.SetAside
 	if errors.As(err, &aside) {
-		d.log.Error(aside.Error())
+		a.log.Error(aside.Error())
 	} else if err != nil {
 		return nil, nil, err
 	}
 	if saved.BootID != "" && saved.BootID != bootID {
 		saved.Engine.Rebase(rebase(saved.At, supervise.Now()))
 	}
-	writer, err := state.NewWriter(d.cfg.StateDir, bootID)
+	writer, err := state.NewWriter(a.cfg.StateDir, bootID)
 	return saved.Engine, writer, err
 }
 
@@ -195,14 +195,14 @@ func rebase(then, now service.Instant) time.Duration {
 	return now.Boot - passed - then.Boot
 }
 
-func (d *daemon) unitOf(name string) string {
-	st, _ := d.supervisor.Service(name)
+func (a *app) unitOf(name string) string {
+	st, _ := a.supervisor.Service(name)
 	return st.Unit
 }
 
 // serve runs the parts until ctx ends or one of them fails.
-func (d *daemon) serve(ctx context.Context, reload <-chan os.Signal) error {
-	listeners, err := listen(d.cfg.Listen, d.cfg.Socket)
+func (a *app) serve(ctx context.Context, reload <-chan os.Signal) error {
+	listeners, err := listen(a.cfg.Listen, a.cfg.Socket)
 	if err != nil {
 		return err
 	}
@@ -216,16 +216,16 @@ func (d *daemon) serve(ctx context.Context, reload <-chan os.Signal) error {
 			}
 		})
 	}
-	part("supervise", d.supervisor.Run)
-	part("api", func(ctx context.Context) error { return d.server.Serve(ctx, listeners...) })
-	part("watchdog", func(ctx context.Context) error { return d.manager.watchdog(ctx, d.supervisor.Alive) })
-	part("reload", func(ctx context.Context) error { return d.reloads(ctx, reload) })
-	if err := d.manager.ready(d.statusLine()); err != nil {
+	part("supervise", a.supervisor.Run)
+	part("api", func(ctx context.Context) error { return a.server.Serve(ctx, listeners...) })
+	part("watchdog", func(ctx context.Context) error { return a.manager.watchdog(ctx, a.supervisor.Alive) })
+	part("reload", func(ctx context.Context) error { return a.reloads(ctx, reload) })
+	if err := a.manager.ready(a.statusLine()); err != nil {
 		cancel(err)
 	}
-	d.log.Info("memsupd "+d.opts.Version+" "+d.statusLine(), zap.String("config", d.opts.Config))
+	a.log.Info("memsupd "+a.opts.Version+" "+a.statusLine(), zap.String("config", a.opts.Config))
 	<-ctx.Done()
-	stopping := d.manager.tell("STOPPING=1")
+	stopping := a.manager.tell("STOPPING=1")
 	group.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return errors.Join(cause, stopping)
@@ -233,44 +233,44 @@ func (d *daemon) serve(ctx context.Context, reload <-chan os.Signal) error {
 	return stopping
 }
 
-func (d *daemon) statusLine() string {
-	return fmt.Sprintf("supervising %d services", len(d.cfg.Services))
+func (a *app) statusLine() string {
+	return fmt.Sprintf("supervising %d services", len(a.cfg.Services))
 }
 
 // reloads reads the configuration again at each signal. One that will not do is
 // refused whole, and the old one stays.
-func (d *daemon) reloads(ctx context.Context, reload <-chan os.Signal) error {
+func (a *app) reloads(ctx context.Context, reload <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-reload:
 		}
-		if err := d.manager.reloading(); err != nil {
+		if err := a.manager.reloading(); err != nil {
 			return err
 		}
-		status := d.reload(ctx)
-		if err := d.manager.ready(status); err != nil {
+		status := a.reload(ctx)
+		if err := a.manager.ready(status); err != nil {
 			return err
 		}
 	}
 }
 
-func (d *daemon) reload(ctx context.Context) (status string) {
-	cfg, err := config.Load(d.opts.Config)
+func (a *app) reload(ctx context.Context) (status string) {
+	cfg, err := config.Load(a.opts.Config)
 	if err == nil {
-		err = d.supervisor.Configure(ctx, cfg.Services)
+		err = a.supervisor.Configure(ctx, cfg.Services)
 	}
 	if err != nil {
-		d.health.set("config", fmt.Errorf("the last reload was refused, the old configuration holds: %w", err))
-		d.log.Error("reload refused, the old configuration holds", zap.Error(err))
-		return d.statusLine() + "; the last reload was refused"
+		a.health.set("config", fmt.Errorf("the last reload was refused, the old configuration holds: %w", err))
+		a.log.Error("reload refused, the old configuration holds", zap.Error(err))
+		return a.statusLine() + "; the last reload was refused"
 	}
-	d.health.set("config", nil)
-	if cfg.Listen != d.cfg.Listen || cfg.Socket != d.cfg.Socket || cfg.StateDir != d.cfg.StateDir || cfg.LogLevel != d.cfg.LogLevel {
-		d.log.Warn("listen, socket, stateDir and logLevel change with the next start of memsupd, not with a reload")
+	a.health.set("config", nil)
+	if cfg.Listen != a.cfg.Listen || cfg.Socket != a.cfg.Socket || cfg.StateDir != a.cfg.StateDir || cfg.LogLevel != a.cfg.LogLevel {
+		a.log.Warn("listen, socket, stateDir and logLevel change with the next start of memsupd, not with a reload")
 	}
-	d.cfg.Services = cfg.Services
-	d.log.Info("reloaded, " + d.statusLine())
-	return d.statusLine()
+	a.cfg.Services = cfg.Services
+	a.log.Info("reloaded, " + a.statusLine())
+	return a.statusLine()
 }
