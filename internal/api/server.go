@@ -33,7 +33,7 @@ const (
 type Source interface {
 	Services() []service.Status
 	Service(name string) (service.Status, bool)
-	Alerts() []service.Alert             // firing
+	Alerts() []service.Alert            // firing
 	Recent(name string) []service.Point // oldest first
 	Health() service.Health
 }

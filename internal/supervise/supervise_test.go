@@ -493,4 +493,3 @@ func TestReconfigureKeepsWhatStays(t *testing.T) {
 		})
 	})
 }
-
