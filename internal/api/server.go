@@ -112,7 +112,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		})
 	}
 	<-ctx.Done()
-	err := stop(h)
+	err := stop(context.WithoutCancel(ctx), h)
 	group.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
 		return errors.Join(cause, err)
@@ -122,8 +122,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 
 // stop ends the server in bounded time. Requests that had to be cut off are no
 // failure: memsupd is going down.
-func stop(h *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+func stop(ctx context.Context, h *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
 	defer cancel()
 	err := h.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

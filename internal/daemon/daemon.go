@@ -202,7 +202,7 @@ func (a *app) unitOf(name string) string {
 
 // serve runs the parts until ctx ends or one of them fails.
 func (a *app) serve(ctx context.Context, reload <-chan os.Signal) error {
-	listeners, err := listen(a.cfg.Listen, a.cfg.Socket)
+	listeners, err := listen(ctx, a.cfg.Listen, a.cfg.Socket)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // listen returns the listeners of the API: those that systemd passes
 // (memsupd.socket), and otherwise its own.
-func listen(address, socket string) ([]net.Listener, error) {
+func listen(ctx context.Context, address, socket string) ([]net.Listener, error) {
 	passed, err := activation.Listeners()
 	if err != nil {
 		return nil, fmt.Errorf("take the sockets that systemd passes: %w", err)
@@ -31,14 +31,14 @@ func listen(address, socket string) ([]net.Listener, error) {
 	}
 	var config net.ListenConfig
 	if address != "" {
-		l, err := config.Listen(context.Background(), "tcp", address)
+		l, err := config.Listen(ctx, "tcp", address)
 		if err != nil {
 			return nil, fmt.Errorf("listen: %w", err)
 		}
 		out = append(out, l)
 	}
 	if socket != "" {
-		l, err := listenUnix(config, socket)
+		l, err := listenUnix(ctx, config, socket)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +49,7 @@ func listen(address, socket string) ([]net.Listener, error) {
 
 // listenUnix listens at a path, in place of a socket that a killed memsupd left.
 // Everybody may connect: what one may do is told by one's credentials.
-func listenUnix(config net.ListenConfig, path string) (net.Listener, error) {
+func listenUnix(ctx context.Context, config net.ListenConfig, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -58,7 +58,7 @@ func listenUnix(config net.ListenConfig, path string) (net.Listener, error) {
 			return nil, fmt.Errorf("listen: %w", err)
 		}
 	}
-	l, err := config.Listen(context.Background(), "unix", path)
+	l, err := config.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

@@ -141,7 +141,7 @@ func (b *bound) Start(context.Context) error {
 	return b.onStart(b.world)
 }
 
-func (b *bound) Restart(ctx context.Context) error {
+func (b *bound) Restart(context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	saved, err := state.Load(b.dir)

@@ -19,8 +19,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
-	defer stop()
-	if err := tell(ctx, os.Getenv("DEMO_ONCE") != ""); err != nil && !errors.Is(err, context.Canceled) {
+	err := tell(ctx, os.Getenv("DEMO_ONCE") != "")
+	stop()
+	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "demo: the story did not come true:", err)
 		os.Exit(1)
 	}
