@@ -19,20 +19,11 @@ const QUOTE_MAX = 1024 * 1024;
 const QUOTE_MS = 2000;
 const PRICING = process.env.PRICING || 'http://127.0.0.1:8082';
 
-const lists = new Map();
-
-function list(id) {
-  let items = lists.get(id);
-  if (!items) {
-    items = [];
-    lists.set(id, items);
-    if (lists.size > LISTS) lists.delete(lists.keys().next().value);
-  }
-  return items;
-}
+const lists = new Map(); // id, below LISTS, to the ITEMS added last
 
 function add(id, name) {
-  const items = list(id);
+  const items = lists.get(id) ?? [];
+  lists.set(id, items);
   items.push({ name, at: Date.now() });
   if (items.length > ITEMS) items.shift();
   return items.length;
@@ -104,7 +95,7 @@ serve({
   work: shop,
   routes: {
     'GET /lists': () => ({ lists: lists.size }),
-    'GET /items': (query) => ({ items: list(listId(query)) }),
+    'GET /items': (query) => ({ items: lists.get(listId(query)) ?? [] }),
     'POST /items': addItem,
     'GET /search': (query) => ({ found: search((query.get('q') || '').slice(0, NAME_MAX)) }),
     'GET /quote': quote,

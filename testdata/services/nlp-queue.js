@@ -4,7 +4,7 @@
 //
 //   GET /work?text=…       waits for the answer; 429 when the queue is full
 //   POST /requests         queues the body: {id}; 429 when the queue is full
-//   GET /requests?id=7     {state: waiting | done, answer}
+//   GET /requests?id=7     {state: waiting | done, answer}; 404 some while after
 //   GET /queue             {waiting, running, answered, refused}
 
 const { setTimeout: pause } = require('node:timers/promises');
@@ -13,7 +13,7 @@ const { serve, number, Refusal } = require('./lib/serve');
 const WAITING_MAX = 500;
 const AT_ONCE = 4; // requests that the model works on
 const MODEL_MS = 20; // that it takes for one
-const TEXT_MAX = 4096;
+const TEXT_MAX = 4096; // characters; more is refused: a slice of it would keep all of it in memory
 const KEPT = 200; // answers that wait for somebody to ask for them
 
 // askModel stands where the language model is called.
@@ -45,36 +45,39 @@ function work() {
 
 // ask resolves to the model's answer.
 function ask(text) {
+  if (text.length > TEXT_MAX) throw new Refusal(413, `text: want at most ${TEXT_MAX} characters`);
   if (queue.length >= WAITING_MAX) {
     count.refused += 1;
     throw new Refusal(429, 'the queue is full', { 'Retry-After': '1' });
   }
   return new Promise((done) => {
-    queue.push({ text: text.slice(0, TEXT_MAX), done });
+    queue.push({ text, done });
     work();
   });
 }
 
-const answers = new Map(); // id to answer, null while it waits
+const unanswered = new Set(); // ids; no more than wait and run
+const answers = new Map(); // id to answer
 let lastId = 0;
 
 function submit(text) {
+  const answered = ask(text);
   lastId += 1;
   const id = lastId;
-  const answered = ask(text);
-  answers.set(id, null);
-  if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+  unanswered.add(id);
   answered.then((answer) => {
-    if (answers.has(id)) answers.set(id, answer);
+    unanswered.delete(id);
+    answers.set(id, answer);
+    if (answers.size > KEPT) answers.delete(answers.keys().next().value);
   });
   return { id };
 }
 
 function result(query) {
   const id = number(query, 'id', 0, 1, Number.MAX_SAFE_INTEGER);
-  const answer = answers.get(id);
-  if (answer === undefined) throw new Refusal(404, `no request ${id}`);
-  return answer === null ? { id, state: 'waiting' } : { id, state: 'done', answer };
+  if (unanswered.has(id)) return { id, state: 'waiting' };
+  if (!answers.has(id)) throw new Refusal(404, `no request ${id}`);
+  return { id, state: 'done', answer: answers.get(id) };
 }
 
 serve({

@@ -11,6 +11,7 @@ const MARGIN = 1.23;
 
 const cents = (amount) => Math.round(amount * 100) / 100;
 const isCost = (n) => Number.isFinite(n) && n >= 0;
+const isOffer = (offer) => offer instanceof Object && offer.off >= 0 && offer.off <= 1;
 
 // payload is what the supplier's API sends for n products.
 function payload(n) {
@@ -21,9 +22,10 @@ function payload(n) {
   return JSON.stringify({ store: 42, products });
 }
 
-function priced(product) {
+function priced(product, i) {
   const { cost, offers = [] } = product;
-  if (!isCost(cost) || !Array.isArray(offers)) throw new Refusal(400, `product ${product.sku}: want a cost and offers`);
+  if (!isCost(cost)) throw new Refusal(400, `products[${i}].cost: want a number from 0`);
+  if (!Array.isArray(offers) || !offers.every(isOffer)) throw new Refusal(400, `products[${i}].offers: want an array of {min, off}, off from 0 to 1`);
   return {
     ...product,
     price: cents(cost * MARGIN),

@@ -61,8 +61,8 @@ class Receiver {
   constructor(max) {
     this.max = max;
     this.pending = Buffer.alloc(0);
-    this.parts = null; // of a fragmented message
-    this.size = 0; // of those
+    this.message = null; // begun by a fragment: max bytes, so that tiny fragments cost no more
+    this.size = 0; // of them that came
   }
 
   // messages yields {op, payload} for text, ping, pong and close, and throws Violation.
@@ -76,6 +76,7 @@ class Receiver {
         if (whole !== null) yield { op: OP.text, payload: whole };
       }
     }
+    this.pending = Buffer.from(this.pending); // a view would keep all that was read
   }
 
   // next takes a frame off the front: null when it is not all there yet.
@@ -111,14 +112,16 @@ class Receiver {
   // assemble returns the message that a frame completes, or null.
   assemble({ fin, op, payload }) {
     if (op === OP.binary) throw new Violation(CODE.unsupported, 'text only');
-    if ((op === OP.more) !== (this.parts !== null)) throw new Violation(CODE.protocol, 'fragments out of order');
-    this.parts = this.parts || [];
-    this.parts.push(payload);
-    this.size += Math.max(payload.length, 1); // empty fragments without end are too many, too
-    if (!fin) return null;
-    const whole = Buffer.concat(this.parts);
-    this.parts = null;
-    this.size = 0;
+    if ((op === OP.more) !== (this.message !== null)) throw new Violation(CODE.protocol, 'fragments out of order');
+    let whole = payload;
+    if (!fin || op === OP.more) {
+      this.message ??= Buffer.allocUnsafeSlow(this.max);
+      this.size += payload.copy(this.message, this.size);
+      if (!fin) return null;
+      whole = this.message.subarray(0, this.size);
+      this.message = null;
+      this.size = 0;
+    }
     if (!isUtf8(whole)) throw new Violation(CODE.notUtf8, 'text');
     return whole;
   }

@@ -51,8 +51,13 @@ function burst(text) {
 }
 
 function file(path) {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
-  if (!stat || !stat.isFile()) throw new BadKnob('want the path of a file that is there');
+  let stat;
+  try {
+    stat = fs.statSync(path);
+  } catch (err) {
+    throw new BadKnob(`want the path of a file: ${err.code}`);
+  }
+  if (!stat.isFile()) throw new BadKnob('want the path of a file');
   return path;
 }
 

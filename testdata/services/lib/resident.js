@@ -3,23 +3,30 @@
 // neither a shared zero page nor compressed swap makes it smaller than it claims.
 
 const crypto = require('node:crypto');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 
-const CHUNK = 256 * 1024;
+const STEP = 256 * 1024;
+const LUMP = 1024 ** 3; // Node makes no Buffer of any size
 const ROW = 1024;
 
 let pool = null; // random bytes to copy from: making them anew would cost 20 times the CPU
 
-// buffers returns that many bytes outside V8's heap, in chunks.
+// buffers returns that many bytes outside V8's heap, in one piece where that can be:
+// a large piece is a mapping of its own, and is the kernel's again when it is freed,
+// while the allocator keeps small ones.
 function buffers(bytes) {
-  pool = pool || crypto.randomBytes(4 * CHUNK);
-  const chunks = [];
-  for (let left = bytes; left > 0; left -= CHUNK) {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(left, CHUNK));
-    const from = crypto.randomInt(pool.length - chunk.length);
-    pool.copy(chunk, 0, from, from + chunk.length);
-    chunks.push(chunk);
+  pool = pool || crypto.randomBytes(4 * STEP);
+  const lumps = [];
+  for (let left = bytes; left > 0; left -= LUMP) {
+    const lump = Buffer.allocUnsafeSlow(Math.min(left, LUMP));
+    for (let at = 0; at < lump.length; at += STEP) {
+      const from = crypto.randomInt(pool.length - STEP);
+      pool.copy(lump, at, from, from + STEP);
+    }
+    lumps.push(lump);
   }
-  return chunks;
+  return lumps;
 }
 
 // rows returns about that many bytes of small objects on V8's heap, a KiB each.
@@ -33,4 +40,11 @@ function rows(bytes) {
   return made;
 }
 
-module.exports = { buffers, rows, ROW };
+// collect frees what nobody holds any more. V8 alone would do so when it next needs
+// room, which a service that sits still never does.
+function collect() {
+  v8.setFlagsFromString('--expose-gc'); // takes effect in contexts made from now on
+  vm.runInNewContext('gc')();
+}
+
+module.exports = { buffers, rows, collect, ROW };

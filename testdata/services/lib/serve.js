@@ -31,8 +31,9 @@ class Refusal extends Error {
 
 // number reads a whole number from a query, between min and max.
 function number(query, key, fallback, min, max) {
-  const n = Number(query.get(key) ?? fallback);
-  if (!Number.isInteger(n) || n < min || n > max) throw new Refusal(400, `${key}: want a whole number from ${min} to ${max}`);
+  const text = query.get(key) ?? String(fallback);
+  const n = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(n >= min && n <= max)) throw new Refusal(400, `${key}: want a whole number from ${min} to ${max}`);
   return n;
 }
 
@@ -100,10 +101,10 @@ function serve({ name, port, work, tick, routes = {}, upgrade, close = () => {} 
   };
 
   const handle = async (req) => {
-    const [path, query = ''] = req.url.split('?', 2);
+    const [path] = req.url.split('?', 1);
     const route = `${req.method} ${path}`;
     if (!Object.hasOwn(all, route)) throw new Refusal(404, `no ${route}`);
-    return all[route](new URLSearchParams(query), req.method === 'POST' ? await readBody(req) : '');
+    return all[route](new URLSearchParams(req.url.slice(path.length)), req.method === 'POST' ? await readBody(req) : '');
   };
 
   server.on('request', async (req, res) => {
@@ -135,11 +136,11 @@ function serve({ name, port, work, tick, routes = {}, upgrade, close = () => {} 
   const end = (signal) => {
     if (drain.begun) return;
     const n = drain.inFlight;
-    console.log(`${signal} received, ${n} in-flight`);
     drain.begin(() => {
       console.log(`drained ${n} in-flight`);
       process.exit(0);
     });
+    console.log(`${signal} received, ${n} in-flight`); // from here on nobody gets in
     close();
   };
   process.on('SIGTERM', end);
@@ -147,7 +148,8 @@ function serve({ name, port, work, tick, routes = {}, upgrade, close = () => {} 
 
   if (tick && !set.still) setInterval(tick, 1000).unref();
   server.on('error', (err) => {
-    console.error(`${name}: ${err.message}`);
+    const fix = err.code === 'EADDRINUSE' ? '; PORT= takes another' : '';
+    console.error(`${name}: ${err.message}${fix}`);
     process.exit(1);
   });
   server.listen(set.port, '127.0.0.1', () => {

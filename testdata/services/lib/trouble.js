@@ -3,7 +3,7 @@
 
 const fs = require('node:fs/promises');
 const { setTimeout: pause } = require('node:timers/promises');
-const { buffers, rows, ROW } = require('./resident');
+const { buffers, rows, collect, ROW } = require('./resident');
 
 const TICK = 100; // ms between two portions of a leak
 const LATE = 1000; // ms: what a tick that comes later than this owes is forgiven
@@ -20,9 +20,18 @@ class Trouble {
   // apply changes what knobs names and leaves the rest as it is; null ends one.
   apply(knobs) {
     if (knobs.leakMax !== undefined) this.leakMax = knobs.leakMax;
-    if (knobs.hold !== undefined) this.held = knobs.hold && buffers(knobs.hold);
     if (knobs.leak !== undefined) this.startLeak(knobs.leak);
     if (knobs.burst !== undefined) this.startBursts(knobs.burst);
+    if (knobs.hold !== undefined) this.hold(knobs.hold);
+    if ([knobs.hold, knobs.leak, knobs.burst].includes(null)) collect();
+  }
+
+  hold(bytes) {
+    if (this.held) {
+      this.held = null;
+      collect(); // before the next is made, so that both are never there at once
+    }
+    if (bytes !== null) this.held = buffers(bytes);
   }
 
   startLeak(leak) {
@@ -54,14 +63,16 @@ class Trouble {
 
   startBursts(burst) {
     clearInterval(this.bursts);
+    clearTimeout(this.burstEnd);
     this.burst = null;
     if (burst === null) return;
+    const end = () => {
+      this.burst = null;
+      collect();
+    };
     this.bursts = setInterval(() => {
-      const burstOf = buffers(burst.bytes);
-      this.burst = burstOf;
-      setTimeout(() => {
-        if (this.burst === burstOf) this.burst = null;
-      }, burst.hold * 1000).unref();
+      this.burst = buffers(burst.bytes);
+      this.burstEnd = setTimeout(end, burst.hold * 1000).unref();
     }, burst.every * 1000).unref();
   }
 

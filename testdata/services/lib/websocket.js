@@ -2,7 +2,7 @@
 // The server's side of RFC 6455: the handshake and one connection's life.
 
 const crypto = require('node:crypto');
-const { OP, Receiver, Violation, frame, closeFrame, closeCode } = require('./frames');
+const { OP, CODE, Receiver, Violation, frame, closeFrame, closeCode } = require('./frames');
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const LINGER = 2000; // ms from our close to the end of a peer that does not answer it
@@ -44,6 +44,12 @@ class Connection {
     if (!this.closing) this.socket.write(bytes);
   }
 
+  // pong answers a ping; for a peer that only asks, answers would pile up.
+  pong(payload) {
+    if (this.slow) this.close(CODE.policy);
+    else this.send(frame(OP.pong, payload));
+  }
+
   // close begins the closing handshake, and ends it if the peer does not.
   close(code) {
     if (this.closing) return;
@@ -57,7 +63,7 @@ class Connection {
     try {
       for (const { op, payload } of this.receiver.messages(data)) {
         if (op === OP.text) this.onText(payload);
-        else if (op === OP.ping) this.send(frame(OP.pong, payload));
+        else if (op === OP.ping) this.pong(payload);
         else if (op === OP.close) this.close(closeCode(payload));
         if (this.closing) return;
       }
