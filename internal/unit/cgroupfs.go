@@ -22,15 +22,19 @@ type CgroupfsOptions struct {
 	Environ []string       // the daemon's, of which services get what is not private
 	Stdout  *os.File       // of the services
 	Stderr  *os.File
+	// Trouble is told what fails when nobody waits for it; nil for nobody.
+	Trouble func(error)
 }
 
 // Cgroupfs runs services without systemd, each in a cgroup of its own inside a
 // delegated subtree. It answers as [Systemd] does, in the same words. Services
-// outlive it: what it needs to hold them again is on disk. It does not restart
-// what ends by itself, and keeps no order; that is for whoever supervises.
+// outlive it: what it needs to hold them again is on disk, and a restart that it
+// had begun is gone on with. A service that fails by itself is started again
+// with systemd's Restart=on-failure, while there is a Cgroupfs that holds it.
 type Cgroupfs struct {
 	hub
 	opts    CgroupfsOptions
+	gone    chan struct{} // closed by Close: jobs end
 	waiting sync.WaitGroup
 	lives   map[string]*life // guarded by hub.mu
 }
@@ -46,7 +50,10 @@ func NewCgroupfs(opts CgroupfsOptions) (c *Cgroupfs, bad []error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("cgroupfs: %w", err)
 	}
-	c = &Cgroupfs{hub: hub{connected: true}, opts: opts, lives: map[string]*life{}}
+	c = &Cgroupfs{hub: hub{connected: true}, opts: opts, gone: make(chan struct{}), lives: map[string]*life{}}
+	if c.opts.Trouble == nil {
+		c.opts.Trouble = func(error) {}
+	}
 	for _, path := range paths {
 		if err := c.resume(path); err != nil {
 			bad = append(bad, fmt.Errorf("cgroupfs: %w", err))
@@ -64,7 +71,25 @@ func (c *Cgroupfs) resume(path string) error {
 	name := strings.TrimSuffix(filepath.Base(path), ".json")
 	l := newLife(name, r)
 	c.lives[name] = l
-	g, err := cgroup.Open(c.opts.Root, c.opts.Tree.Path(name))
+	if err := c.find(l); err != nil {
+		return err
+	}
+	if r.Restarting {
+		l.busy <- struct{}{} // it is new: nobody holds it
+		_, err = c.start(context.Background(), "restart", l, func(ctx context.Context) error {
+			err := c.renew(ctx, l)
+			if err != nil && !errors.Is(err, ErrClosed) {
+				c.opts.Trouble(fmt.Errorf("go on with the restart of %s: %w", name, err))
+			}
+			return err
+		})
+	}
+	return err
+}
+
+// find takes hold of the cgroup and the main process of a service, if it has any.
+func (c *Cgroupfs) find(l *life) error {
+	g, err := cgroup.Open(c.opts.Root, c.opts.Tree.Path(l.name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it is not running
 	}
@@ -76,7 +101,7 @@ func (c *Cgroupfs) resume(path string) error {
 	if err != nil {
 		return err
 	}
-	if p := mainOf(c.opts.Proc, r, pids); p != nil {
+	if p := mainOf(c.opts.Proc, l.record, pids); p != nil {
 		l.proc = p
 		c.follow(l, p)
 	}
@@ -113,14 +138,26 @@ func mainOf(proc string, r record, pids []int) *process {
 // follow waits for the end of a main process.
 func (c *Cgroupfs) follow(l *life, p *process) {
 	c.waiting.Go(func() {
-		if !p.wait() {
-			return
+		if p.wait() {
+			c.noteEnd(l, p)
 		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		l.ended(p)
-		c.touch(unitPath(l.name))
 	})
+}
+
+// noteEnd notes, once, that a main process is no more, and what follows from it.
+func (c *Cgroupfs) noteEnd(l *life, p *process) {
+	c.mu.Lock()
+	var err error
+	if !c.closed && l.ended(p) {
+		if !l.stopping && l.result != "success" && l.record.Spec.Restart == "on-failure" {
+			err = c.again(l)
+		}
+		c.touch(unitPath(l.name))
+	}
+	c.mu.Unlock()
+	if err != nil {
+		c.opts.Trouble(err)
+	}
 }
 
 // State reads a service; as [Systemd.State].
@@ -145,12 +182,14 @@ func (c *Cgroupfs) State(_ context.Context, unit string) (State, error) {
 	return st, nil
 }
 
-// Close lets go of the services, which run on. It may be called more than once.
+// Close lets go of the services, which run on. A restart under way is left where
+// it is, for the next Cgroupfs to go on with. It may be called more than once.
 func (c *Cgroupfs) Close() error {
 	c.mu.Lock()
 	var errs []error
 	if !c.closed {
 		c.end()
+		close(c.gone)
 		for _, l := range c.lives {
 			errs = append(errs, l.close())
 		}

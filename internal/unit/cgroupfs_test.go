@@ -46,6 +46,7 @@ func TestResult(t *testing.T) {
 		{exit{killed, kill, true}, true, false, "success"},
 		{exit{killed, kill, true}, false, true, "oom-kill"},
 		{exit{killed, kill, true}, false, false, "signal"},
+		{exit{killed, term, true}, false, false, "success"}, // a person's kill(1)
 		{exit{killed, int32(unix.SIGSEGV), true}, true, false, "signal"},
 		{exit{dumped, int32(unix.SIGSEGV), true}, false, false, "core-dump"},
 		{exit{}, true, false, "success"},
@@ -54,6 +55,29 @@ func TestResult(t *testing.T) {
 		if got := result(tc.exit, tc.stopping, unix.SIGTERM, tc.oom); got != tc.want {
 			t.Errorf("%+v: %q", tc, got)
 		}
+	}
+}
+
+func TestPause(t *testing.T) {
+	var total time.Duration
+	for n, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60, 60} {
+		got, ok := pause(n+1, time.Second)
+		if !ok || got != want*time.Second {
+			t.Errorf("failure %d: %v, %v, want %vs", n+1, got, ok, int(want))
+		}
+		total += got
+	}
+	if total > 6*time.Minute {
+		t.Errorf("it takes %v to give up", total)
+	}
+	if got, ok := pause(attempts+1, time.Second); ok {
+		t.Errorf("no end: %v", got)
+	}
+	if got, ok := pause(1, 0); !ok || got != pauseDefault {
+		t.Errorf("without RestartSec=: %v", got)
+	}
+	if got, ok := pause(2, time.Hour); !ok || got != pauseMax {
+		t.Errorf("with a long RestartSec=: %v", got)
 	}
 }
 

@@ -29,15 +29,16 @@ type Spec struct {
 	Limits      limit.Set
 	OOMScoreAdj *int // -1000 to 1000; nil is systemd's default, 0
 
+	StopTimeout time.Duration // TimeoutStopSec=
+	KillSignal  int           // SIGTERM when 0
+	Restart     string        // "no", "on-failure"; with systemd "always" and the others as well
+	RestartSec  time.Duration //nolint:staticcheck // the suffix is of systemd's RestartSec=, not of the value
+
 	// The rest is for the systemd driver.
 	Description string
-	Slice       string        // DefaultSlice when empty
-	Type        string        // "exec" when empty: a program that cannot be executed fails the launch
-	StopTimeout time.Duration // TimeoutStopSec=; the cgroupfs driver keeps to it as well
-	KillSignal  int           // SIGTERM when 0
-	OOMPolicy   string        // "continue", "stop", "kill"
-	Restart     string        // "no", "on-failure", "always", …
-	RestartSec  time.Duration //nolint:staticcheck // the suffix is of systemd's RestartSec=, not of the value
+	Slice       string // DefaultSlice when empty
+	Type        string // "exec" when empty: a program that cannot be executed fails the launch
+	OOMPolicy   string // "continue", "stop", "kill"
 }
 
 // Launch has systemd run a transient service, and waits until it has started.

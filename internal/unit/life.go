@@ -28,20 +28,23 @@ type life struct {
 	record   record
 	group    *cgroup.Group // nil when it never ran under this daemon
 	proc     *process      // nil when it does not run
+	job      string        // what is being done to it: "launch", "start", "stop", "restart", or ""
 	stopping bool
 	exit     exit
 	result   string
 	inactive time.Time // since when it does not run
+	failures int       // in a row, by itself
+	retry    *retry    // nil unless it waits to be started again
 }
 
 func newLife(name string, r record) *life {
 	return &life{name: name, busy: make(chan struct{}, 1), record: r, result: "success"}
 }
 
-// ended notes that p, the main process, is no more.
-func (l *life) ended(p *process) {
+// ended notes that p is no more, and reports whether it was the main process.
+func (l *life) ended(p *process) bool {
 	if l.proc != p {
-		return
+		return false
 	}
 	var oom uint64
 	if l.group != nil {
@@ -54,6 +57,7 @@ func (l *life) ended(p *process) {
 	l.inactive = time.Now()
 	l.proc = nil
 	_ = p.close() // it is of no more use, and read-only
+	return true
 }
 
 // result is systemd's word for how a run ended (org.freedesktop.systemd1(5),
@@ -66,7 +70,7 @@ func result(e exit, stopping bool, sig unix.Signal, oom bool) string {
 		return "success"
 	case !e.known:
 		return "unknown"
-	case e.code == exited && e.status == 0:
+	case e.code == exited && e.status == 0, e.code == killed && clean(e.status):
 		return "success"
 	case e.code == exited:
 		return "exit-code"
@@ -75,6 +79,16 @@ func result(e exit, stopping bool, sig unix.Signal, oom bool) string {
 	default:
 		return "signal"
 	}
+}
+
+// clean reports whether to end by this signal is an end in order, as systemd sees
+// it (systemd.service(5), SuccessExitStatus=): a person asked for it.
+func clean(status int32) bool {
+	switch unix.Signal(status) {
+	case unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGPIPE:
+		return true
+	}
+	return false
 }
 
 func (l *life) stopSignal() unix.Signal {
@@ -97,13 +111,24 @@ func (l *life) state() State {
 		Name: l.name, LoadState: "loaded", Result: l.result, InvocationID: l.record.Invocation,
 		Limits: l.record.Spec.Limits, ActiveEnter: l.record.Started, MainStart: l.record.Started, InactiveEnter: l.inactive,
 		ExecMainCode: l.exit.code, ExecMainStatus: l.exit.status,
-		Type: "exec", Restart: "no", OOMPolicy: "continue", StopTimeout: l.stopTimeout(), Transient: true,
+		Type: "exec", Restart: orDefault(l.record.Spec.Restart, "no"), NRestarts: l.record.NRestarts,
+		OOMPolicy: "continue", StopTimeout: l.stopTimeout(), Transient: true,
+	}
+	if l.proc != nil {
+		st.MainPID = l.proc.pid
+	}
+	if l.job != "" {
+		st.Job = 1 // there is one at a time, and no number to ask for it by
 	}
 	switch {
-	case l.proc != nil && l.stopping:
-		st.ActiveState, st.SubState, st.MainPID = "deactivating", "stop-sigterm", l.proc.pid
+	case l.stopping:
+		st.ActiveState, st.SubState = "deactivating", "stop-sigterm"
 	case l.proc != nil:
-		st.ActiveState, st.SubState, st.MainPID = "active", "running", l.proc.pid
+		st.ActiveState, st.SubState = "active", "running"
+	case l.job != "" && l.job != "stop":
+		st.ActiveState, st.SubState = "activating", "start"
+	case l.retry != nil:
+		st.ActiveState, st.SubState = "activating", "auto-restart"
 	case l.result == "success":
 		st.ActiveState, st.SubState = "inactive", "dead"
 	default:
@@ -114,6 +139,7 @@ func (l *life) state() State {
 
 func (l *life) close() error {
 	var errs []error
+	l.cancelRetry()
 	if l.proc != nil {
 		errs = append(errs, l.proc.close())
 		l.proc = nil

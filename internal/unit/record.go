@@ -17,6 +17,8 @@ type record struct {
 	StartTime  string    `json:"startTime"` // of the process, see startTime
 	Invocation string    `json:"invocation"`
 	Started    time.Time `json:"started"`
+	NRestarts  uint32    `json:"nRestarts"`  // by the driver itself, since the last start that was asked for
+	Restarting bool      `json:"restarting"` // it is being stopped to be started again
 }
 
 const recordMax = 1 << 20 // bytes; a record has an environment at most

@@ -37,6 +37,7 @@ type State struct {
 	Restart     string        // "no", "on-failure", …
 	OOMPolicy   string        // "continue", "stop", "kill"
 	Slice       string        // "system.slice"
+	Delegate    bool          // Delegate= is on: systemd leaves what is below its cgroup alone
 	StopTimeout time.Duration // TimeoutStopSec=; the longest Duration for "infinity"
 
 	Transient        bool // launched, with no unit file of an administrator
@@ -85,6 +86,7 @@ func decode(p props) State {
 		Restart:     p.text("Restart"),
 		OOMPolicy:   p.text("OOMPolicy"),
 		Slice:       p.text("Slice"),
+		Delegate:    p.flag("Delegate"),
 		StopTimeout: p.span("TimeoutStopUSec"),
 
 		Transient:        p.flag("Transient"),
