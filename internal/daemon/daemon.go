@@ -23,7 +23,6 @@ import (
 	"github.com/memsup/memsup/internal/service"
 	"github.com/memsup/memsup/internal/state"
 	"github.com/memsup/memsup/internal/supervise"
-	"github.com/memsup/memsup/internal/unit"
 )
 
 // logQueue bounds the decisions that wait for the log.
@@ -49,6 +48,7 @@ type app struct {
 	manager manager
 	cfg     config.Config
 	health  *health
+	drivers *drivers
 
 	supervisor *supervise.Supervisor
 	server     *api.Server
@@ -145,22 +145,19 @@ func (a *app) build(ctx context.Context) (err error) {
 	return nil
 }
 
-// connect reaches systemd, where it is what runs this host.
+// connect reaches systemd, where it is what runs this host, and opens whatever
+// else holds the services.
 func (a *app) connect(ctx context.Context, report *feature.Report) (supervise.Units, error) {
-	manager, err := unit.Connect(ctx, unit.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("reach systemd: %w", err)
+	a.drivers = &drivers{units: map[service.Driver]supervise.Units{}}
+	if report.Booted {
+		if err := a.connectSystemd(ctx, report); err != nil {
+			return nil, err
+		}
 	}
-	a.down.add("systemd", manager.Close)
-	if err := report.SetSystemd(manager.Version()); err != nil {
-		return nil, &ConfigError{fmt.Errorf("this host will not do: %w", err)}
+	if err := a.openDrivers(ctx, a.cfg.Services); err != nil {
+		return nil, err
 	}
-	watch, err := manager.Watch()
-	if err != nil {
-		return nil, fmt.Errorf("follow systemd: %w", err)
-	}
-	a.health.systemd = watch
-	return supervise.Systemd{Manager: manager}, nil
+	return a.drivers, nil
 }
 
 // loadState reads what an earlier memsupd left. A file of no use is set aside,
@@ -258,6 +255,9 @@ func (a *app) reloads(ctx context.Context, reload <-chan os.Signal) error {
 
 func (a *app) reload(ctx context.Context) (status string) {
 	cfg, err := config.Load(a.opts.Config)
+	if err == nil {
+		err = a.openDrivers(ctx, cfg.Services)
+	}
 	if err == nil {
 		err = a.supervisor.Configure(ctx, cfg.Services)
 	}

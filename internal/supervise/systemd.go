@@ -18,37 +18,13 @@ func (d Systemd) Bind(spec service.Spec) (Unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &systemdUnit{manager: d.Manager, spec: spec, watch: w, changed: make(chan struct{}, 1), closed: make(chan struct{})}
-	go u.relay()
-	return u, nil
+	return &systemdUnit{relay: newRelay(w), manager: d.Manager, spec: spec}, nil
 }
 
 type systemdUnit struct {
+	*relay
 	manager *unit.Systemd
 	spec    service.Spec
-	watch   *unit.Watch
-	changed chan struct{}
-	closed  chan struct{}
-}
-
-// relay takes the changes off the watch and keeps one token of news.
-func (u *systemdUnit) relay() {
-	defer close(u.closed)
-	for range u.watch.Ready() {
-		u.watch.Take()
-		select {
-		case u.changed <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (u *systemdUnit) Changed() <-chan struct{} { return u.changed }
-
-func (u *systemdUnit) Close() error {
-	err := u.watch.Close()
-	<-u.closed
-	return err
 }
 
 func (u *systemdUnit) Look(ctx context.Context) (Look, error) {
