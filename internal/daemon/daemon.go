@@ -231,6 +231,9 @@ func (a *app) serve(ctx context.Context, reload <-chan os.Signal) error {
 }
 
 func (a *app) statusLine() string {
+	if len(a.cfg.Services) == 1 {
+		return "supervising 1 service"
+	}
 	return fmt.Sprintf("supervising %d services", len(a.cfg.Services))
 }
 

@@ -410,3 +410,23 @@ func TestNeighbourIsNeverTouched(t *testing.T) {
 		}
 	}
 }
+
+func TestUnmeasuredIsToldOncePerCauseAndShown(t *testing.T) {
+	h := newHost(t, nil)
+	h.use(100)
+	h.log = nil
+	for range 3 {
+		h.see(service.Unmeasured{Cause: "open cgroup /api: permission denied"})
+	}
+	st, _ := h.s.Status("api", h.at())
+	if !strings.Contains(st.Detail, "permission denied") || st.Sample == nil {
+		t.Errorf("detail %q, sample %v", st.Detail, st.Sample)
+	}
+	h.use(100)
+	if st, _ = h.s.Status("api", h.at()); st.Detail != "" {
+		t.Errorf("measured again, the detail is %q", st.Detail)
+	}
+	if diff := cmp.Diff([]string{"note trouble", "note recovered"}, h.log); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -41,6 +41,7 @@ type Service struct {
 	sampled service.Instant
 	limits  limit.Set
 	stall   stall
+	blind   string        // why the newest sample could not be taken; "": it was
 	due     time.Duration // when time alone may change a decision; 0: never
 }
 

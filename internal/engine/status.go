@@ -43,6 +43,11 @@ func (s *State) Status(name string, now service.Instant) (service.Status, bool) 
 
 func (svc *Service) detail() string {
 	switch svc.unit.Phase {
+	case service.Running:
+		if svc.blind != "" {
+			return "it runs unwatched, because it cannot be measured: " + svc.blind
+		}
+		return ""
 	case service.Absent:
 		return svc.spec.Unit + " does not exist; it is adopted when it appears"
 	case service.Masked:

@@ -39,6 +39,8 @@ func (svc *Service) step(at service.Instant, f service.Fact) []service.Decision 
 	switch f := f.(type) {
 	case service.Measured:
 		t.measured(f)
+	case service.Unmeasured:
+		t.unmeasured(f.Cause)
 	case service.UnitChanged:
 		t.unitChanged(f.Unit)
 	case service.OOMKilled:
@@ -98,9 +100,21 @@ func (t *turn) measured(m service.Measured) {
 		sample.Limits = prev.Limits // read with the schedule, not at every event
 	}
 	t.sample, t.sampled = &sample, t.at
+	if t.blind != "" {
+		t.note("recovered", "it can be measured again")
+		t.blind = ""
+	}
 	t.compareLimits(sample.Limits)
 	t.countKills(sample.Events.OOMKill)
 	t.watch(prev, m)
+}
+
+// unmeasured notes, once for each cause, that nothing is seen of the service.
+func (t *turn) unmeasured(cause string) {
+	if t.blind != cause {
+		t.note("trouble", "cannot measure it: %s", cause)
+		t.blind = cause
+	}
 }
 
 // compareLimits notes a limit that changed while the service ran: a drop-in, a

@@ -78,6 +78,9 @@ func required(h Host, r Report) error {
 	if e := modeError(r.Mode); e != nil {
 		return errors.Join(append(errs, e)...)
 	}
+	if err := openat2Works(h.Cgroup); err != nil {
+		errs = append(errs, err)
+	}
 	b, err := os.ReadFile(filepath.Join(h.Cgroup, h.Subtree, "cgroup.controllers"))
 	switch {
 	case err != nil:
@@ -95,6 +98,27 @@ func required(h Host, r Report) error {
 		errs = append(errs, e)
 	}
 	return errors.Join(errs...)
+}
+
+// openat2Works asks for the system call by which cgroups are opened without
+// following links (openat2(2), Linux 5.6). Filters refuse it even where the kernel
+// has it, because its flags are out of their sight.
+func openat2Works(dir string) error {
+	fd, err := unix.Openat2(unix.AT_FDCWD, dir, &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
+	switch {
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM):
+		return &Error{
+			Feature: "openat2",
+			Missing: "a system call filter refuses it",
+			Fix:     "run memsupd without RestrictSUIDSGID=yes (as units/memsupd.service does), and in a container with a seccomp profile that allows openat2",
+		}
+	case err != nil:
+		return fmt.Errorf("probe openat2: %w", err)
+	}
+	if err := unix.Close(fd); err != nil {
+		return fmt.Errorf("probe openat2: %w", err)
+	}
+	return nil
 }
 
 // probePSI asks for the host's file, which opens and then fails to read where PSI

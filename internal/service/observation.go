@@ -17,7 +17,7 @@ type Observation struct {
 }
 
 // Fact is what was observed: one of [Measured], [UnitChanged], [OOMKilled],
-// [ActionDone], [Asked] and [Tick].
+// [Unmeasured], [ActionDone], [Asked] and [Tick].
 type Fact interface{ fact() }
 
 // Cause says why a sample was taken.
@@ -40,6 +40,12 @@ type Measured struct {
 	// Seen is when the kernel's event woke memsupd, on the boot clock; 0 for a
 	// scheduled sample.
 	Seen time.Duration `json:"seenNs,omitempty"`
+}
+
+// Unmeasured is a sample that could not be taken of a service that runs. It stands
+// for no value: the last one stays the last.
+type Unmeasured struct {
+	Cause string `json:"cause"` // in words, with the fix where there is one
 }
 
 // Phase is where a service stands, in one word.
@@ -111,6 +117,7 @@ type ActionDone struct {
 type Tick struct{}
 
 func (Measured) fact()    {}
+func (Unmeasured) fact()  {}
 func (UnitChanged) fact() {}
 func (OOMKilled) fact()   {}
 func (Asked) fact()       {}

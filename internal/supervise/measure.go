@@ -51,11 +51,11 @@ func (a *actor) measure(ctx context.Context) {
 				continue
 			}
 			a.release(g)
-			now, g = l, a.open(l)
+			now, g = l, a.open(ctx, l)
 			a.sample(ctx, &g, kick{cause: service.Requested}, true)
 		case <-schedule.C:
 			if g == nil {
-				g = a.open(now)
+				g = a.open(ctx, now)
 			}
 			a.sample(ctx, &g, kick{cause: service.Scheduled}, true)
 		case k := <-a.kicks:
@@ -77,16 +77,16 @@ func (a *actor) measure(ctx context.Context) {
 	}
 }
 
-// open opens the cgroup of a life. What fails is noted, and the schedule tries
+// open opens the cgroup of a life. What fails is told, and the schedule tries
 // again: a unit that starts may not have its files yet.
-func (a *actor) open(l life) *gauge {
+func (a *actor) open(ctx context.Context, l life) *gauge {
 	if l.cgroup == "" {
 		return nil
 	}
 	group, err := cgroup.Open(a.s.host.CgroupRoot, l.cgroup)
 	if err != nil {
 		if !errors.Is(err, cgroup.ErrGone) {
-			a.note("trouble", "open its cgroup: %v", err)
+			a.tell(ctx, service.Unmeasured{Cause: err.Error()})
 		}
 		return nil
 	}
@@ -131,7 +131,7 @@ func (a *actor) sample(ctx context.Context, g **gauge, k kick, limits bool) {
 	}
 	if err != nil {
 		if !errors.Is(err, cgroup.ErrGone) {
-			a.note("trouble", "read its cgroup: %v", err)
+			a.tell(ctx, service.Unmeasured{Cause: err.Error()})
 		}
 		a.release(*g)
 		*g = nil

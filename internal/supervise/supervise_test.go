@@ -493,3 +493,28 @@ func TestReconfigureKeepsWhatStays(t *testing.T) {
 		})
 	})
 }
+
+func TestUnreadableCgroupIsShownAndTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		dir := filepath.Join(w.root, cgroupPath)
+		current, err := os.ReadFile(filepath.Join(dir, "memory.stat"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.file("memory.stat", "anon nonsense\n")
+		w.run([]service.Spec{spec}, func() {
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if st := w.status(); st.Sample != nil || !strings.Contains(st.Detail, "memory.stat") {
+				t.Errorf("unreadable: sample %v, detail %q", st.Sample, st.Detail)
+			}
+			w.file("memory.stat", string(current))
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if st := w.status(); st.Sample == nil || st.Detail != "" {
+				t.Errorf("readable again: sample %v, detail %q", st.Sample, st.Detail)
+			}
+		})
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,10 +53,13 @@ func configure(t testing.TB, config string) {
 	write(t, "/etc/memsupd/memsupd.yaml", config)
 }
 
-// adopt is the configuration of a service that runs as the unit of n. more are
-// lines of its own.
+// adopt is the configuration of a service that runs as the unit of n, sampled each
+// second if nothing else is said. more are lines of its own.
 func adopt(n *node, more ...string) string {
-	s := fmt.Sprintf("  %s:\n    unit: %s\n    interval: 1s\n", n.name, n.unit)
+	s := fmt.Sprintf("  %s:\n    unit: %s\n", n.name, n.unit)
+	if !slices.ContainsFunc(more, func(l string) bool { return strings.HasPrefix(l, "interval:") }) {
+		more = append([]string{"interval: 1s"}, more...)
+	}
 	for _, line := range more {
 		s += "    " + line + "\n"
 	}

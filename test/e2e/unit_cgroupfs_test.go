@@ -50,7 +50,7 @@ func unitCgroupfs(t *testing.T) unit.CgroupfsOptions {
 
 func unitOpenCgroupfs(t *testing.T, o unit.CgroupfsOptions) *unit.Cgroupfs {
 	t.Helper()
-	c, bad, err := unit.NewCgroupfs(o)
+	c, bad, err := unit.NewCgroupfs(t.Context(), o)
 	if err != nil || len(bad) != 0 {
 		t.Fatal(err, bad)
 	}
