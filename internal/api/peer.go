@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,7 +49,9 @@ func (s *Server) identify(ctx context.Context) (peer, error) {
 			return peer{}, fmt.Errorf("%s is another host", client.Addr())
 		}
 		uid, err := socketOwner(s.procNet, client, server)
-		return peer{uid, "over " + server.Addr().String()}, err
+		// Looked at after the owner: as long as our end is connected, nobody else
+		// can have been given the client's port.
+		return peer{uid, "over " + server.Addr().String()}, errors.Join(err, connected(c))
 	default:
 		return peer{}, errors.New("a connection of an unknown kind")
 	}
@@ -57,19 +60,44 @@ func (s *Server) identify(ctx context.Context) (peer, error) {
 // peerUID returns who connected, as of the moment of connect(2) (SO_PEERCRED,
 // unix(7)).
 func peerUID(c *net.UnixConn) (uint32, error) {
-	raw, err := c.SyscallConn()
+	var cred *unix.Ucred
+	err := control(c, func(fd int) (err error) {
+		cred, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("peer of the unix socket: %w", err)
 	}
-	var cred *unix.Ucred
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err := errors.Join(err, failed); err != nil {
-		return 0, fmt.Errorf("peer of the unix socket: %w", err)
-	}
 	return cred.Uid, nil
+}
+
+// connected returns an error unless the client holds its end of the connection
+// open (TCP_INFO, tcp(7)).
+func connected(c *net.TCPConn) error {
+	const established = 1 // TCP_ESTABLISHED, include/net/tcp_states.h
+	var info *unix.TCPInfo
+	err := control(c, func(fd int) (err error) {
+		info, err = unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("state of the connection: %w", err)
+	}
+	if info.State != established {
+		return errors.New("the client closed the connection")
+	}
+	return nil
+}
+
+// control does something with the descriptor of a connection.
+func control(c syscall.Conn, do func(fd int) error) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = do(int(fd)) })
+	return errors.Join(err, failed)
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -86,11 +86,14 @@ func readReason(w http.ResponseWriter, r *http.Request) (string, *rejection) {
 		return "", reject(http.StatusUnsupportedMediaType,
 			"a body of type %.70q is not taken: send plain JSON with Content-Type: application/json, or no body", given)
 	}
-	var q contract.RestartRequest
+	var q *contract.RestartRequest
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil {
 		return "", reject(http.StatusBadRequest, `the body is not {"reason": "…"}: %.200v`, err)
+	}
+	if q == nil {
+		return "", reject(http.StatusBadRequest, `the body is not {"reason": "…"}: null`)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return "", reject(http.StatusBadRequest, "something follows the JSON object in the body")

@@ -88,8 +88,8 @@ func New(opts Options) *Server {
 // fails. It then gives requests in progress a few seconds to finish; those that
 // wait for a restart are answered at once.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	h := &http.Server{
 		Handler:                      s.handler,
 		ReadHeaderTimeout:            headerTimeout,
@@ -103,21 +103,24 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		ConnContext:                  withConnection,
 	}
 	var group sync.WaitGroup
+	failures := make(chan error, len(listeners))
 	for _, l := range listeners {
 		group.Go(func() {
 			err := h.Serve(newBounded(l, maxConnections))
 			if !errors.Is(err, http.ErrServerClosed) {
-				cancel(fmt.Errorf("serve %s: %w", l.Addr(), err))
+				failures <- fmt.Errorf("serve %s: %w", l.Addr(), err)
 			}
 		})
 	}
-	<-ctx.Done()
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-failures:
+		cancel()
+	}
 	err := stop(context.WithoutCancel(ctx), h)
 	group.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
-		return errors.Join(cause, err)
-	}
-	return err
+	return errors.Join(failed, err)
 }
 
 // stop ends the server in bounded time. Requests that had to be cut off are no

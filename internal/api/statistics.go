@@ -14,9 +14,12 @@ const (
 )
 
 // statistics sums up the recent past of a service: of its present life alone,
-// because a restart in the middle would look like memory given back.
+// because a restart in the middle would look like memory given back. What does
+// not run has no present life.
 func statistics(st service.Status, recent []service.Point) contract.Statistics {
-	points := slices.DeleteFunc(slices.Clone(recent), func(p service.Point) bool { return p.At.Before(st.RunningSince) })
+	points := slices.DeleteFunc(slices.Clone(recent), func(p service.Point) bool {
+		return st.RunningSince.IsZero() || p.At.Before(st.RunningSince)
+	})
 	out := contract.Statistics{Samples: len(points), Limit: st.Limits.Max}
 	if st.Sample != nil {
 		current, workingSet := st.Sample.Current, st.Sample.WorkingSet

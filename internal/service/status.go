@@ -18,11 +18,12 @@ type Status struct {
 	Detail  string `json:"detail,omitempty"` // why it is in that phase, with the fix where there is one
 	MainPID int    `json:"mainPid"`
 	Cgroup  string `json:"cgroup"`
-	// RunningSince is when this incarnation became active; zero when it is not.
-	RunningSince time.Time `json:"runningSince"`
+	// RunningSince is when this incarnation became active; zero, and left out,
+	// when it is not.
+	RunningSince time.Time `json:"runningSince,omitzero"`
 
 	Sample    *Sample   `json:"sample"` // the newest; null before the first and when not running
-	SampledAt time.Time `json:"sampledAt"`
+	SampledAt time.Time `json:"sampledAt,omitzero"` // of the newest sample of any life; left out before the first
 	Limits    limit.Set `json:"limits"` // as the kernel has them
 	Marks     Marks     `json:"marks"`
 
