@@ -140,7 +140,7 @@ func (a *app) openCgroupfs(ctx context.Context) error {
 			return notWritable(host.Subtree, err)
 		}
 	}
-	driver, bad, err := unit.NewCgroupfs(unit.CgroupfsOptions{
+	driver, bad, err := unit.NewCgroupfs(ctx, unit.CgroupfsOptions{
 		Tree: tree, Root: host.Cgroup, Proc: host.Proc, Dir: cgroupfsDir,
 		Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 		Trouble: func(err error) { a.log.Error("cgroupfs driver", zap.Error(err)) },

@@ -41,8 +41,8 @@ type Cgroupfs struct {
 
 // NewCgroupfs takes hold of the services that an earlier daemon left running.
 // bad names those that it could not take hold of; a record that makes no sense
-// is set aside with ".bad" after its name.
-func NewCgroupfs(opts CgroupfsOptions) (c *Cgroupfs, bad []error, err error) {
+// is set aside with ".bad" after its name. The end of ctx does not end the driver.
+func NewCgroupfs(ctx context.Context, opts CgroupfsOptions) (c *Cgroupfs, bad []error, err error) {
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("cgroupfs: %w", err)
 	}
@@ -55,7 +55,7 @@ func NewCgroupfs(opts CgroupfsOptions) (c *Cgroupfs, bad []error, err error) {
 		c.opts.Trouble = func(error) {}
 	}
 	for _, path := range paths {
-		if err := c.resume(path); err != nil {
+		if err := c.resume(ctx, path); err != nil {
 			bad = append(bad, fmt.Errorf("cgroupfs: %w", err))
 		}
 	}
@@ -63,7 +63,7 @@ func NewCgroupfs(opts CgroupfsOptions) (c *Cgroupfs, bad []error, err error) {
 }
 
 // resume takes hold of the service that a record describes.
-func (c *Cgroupfs) resume(path string) error {
+func (c *Cgroupfs) resume(ctx context.Context, path string) error {
 	r, err := readRecord(path)
 	if err != nil {
 		return errors.Join(err, os.Rename(path, path+".bad"))
@@ -71,12 +71,12 @@ func (c *Cgroupfs) resume(path string) error {
 	name := strings.TrimSuffix(filepath.Base(path), ".json")
 	l := newLife(name, r)
 	c.lives[name] = l
-	if err := c.find(l); err != nil {
+	if err := c.find(ctx, l); err != nil {
 		return err
 	}
 	if r.Restarting {
 		l.busy <- struct{}{} // it is new: nobody holds it
-		_, err = c.start(context.Background(), "restart", l, func(ctx context.Context) error {
+		_, err = c.start(ctx, "restart", l, func(ctx context.Context) error {
 			err := c.renew(ctx, l)
 			if err != nil && !errors.Is(err, ErrClosed) {
 				c.opts.Trouble(fmt.Errorf("go on with the restart of %s: %w", name, err))
@@ -88,7 +88,7 @@ func (c *Cgroupfs) resume(path string) error {
 }
 
 // find takes hold of the cgroup and the main process of a service, if it has any.
-func (c *Cgroupfs) find(l *life) error {
+func (c *Cgroupfs) find(ctx context.Context, l *life) error {
 	g, err := cgroup.Open(c.opts.Root, c.opts.Tree.Path(l.name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it is not running
@@ -103,7 +103,7 @@ func (c *Cgroupfs) find(l *life) error {
 	}
 	if p := mainOf(c.opts.Proc, l.record, pids); p != nil {
 		l.proc = p
-		c.follow(l, p)
+		c.follow(ctx, l, p)
 	}
 	return nil
 }
@@ -136,21 +136,21 @@ func mainOf(proc string, r record, pids []int) *process {
 }
 
 // follow waits for the end of a main process.
-func (c *Cgroupfs) follow(l *life, p *process) {
+func (c *Cgroupfs) follow(ctx context.Context, l *life, p *process) {
 	c.waiting.Go(func() {
 		if p.wait() {
-			c.noteEnd(l, p)
+			c.noteEnd(ctx, l, p)
 		}
 	})
 }
 
 // noteEnd notes, once, that a main process is no more, and what follows from it.
-func (c *Cgroupfs) noteEnd(l *life, p *process) {
+func (c *Cgroupfs) noteEnd(ctx context.Context, l *life, p *process) {
 	c.mu.Lock()
 	var err error
 	if !c.closed && l.ended(p) {
 		if !l.stopping && l.result != "success" && l.record.Spec.Restart == "on-failure" {
-			err = c.again(l)
+			err = c.again(ctx, l)
 		}
 		c.touch(unitPath(l.name))
 	}

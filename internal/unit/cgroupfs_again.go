@@ -40,7 +40,7 @@ type retry struct{ timer *time.Timer }
 
 // again makes a service that has failed by itself due to be started again; the
 // error says that it failed too often for that. It runs under hub.mu.
-func (c *Cgroupfs) again(l *life) error {
+func (c *Cgroupfs) again(ctx context.Context, l *life) error {
 	l.cancelRetry()
 	if c.closed {
 		return nil
@@ -54,15 +54,15 @@ func (c *Cgroupfs) again(l *life) error {
 		return fmt.Errorf("%s failed %d times in a row (%s): it is left alone until someone starts it", l.name, l.failures, l.result)
 	}
 	r := &retry{}
-	r.timer = time.AfterFunc(wait, func() { c.startAgain(l, r) })
+	r.timer = time.AfterFunc(wait, func() { c.startAgain(context.WithoutCancel(ctx), l, r) })
 	l.retry = r
 	return nil
 }
 
 // startAgain starts a service that has failed, unless something else was done
 // to it meanwhile.
-func (c *Cgroupfs) startAgain(l *life, r *retry) {
-	_, err := c.do(context.Background(), "start", l, func(ctx context.Context) error {
+func (c *Cgroupfs) startAgain(ctx context.Context, l *life, r *retry) {
+	_, err := c.do(ctx, "start", l, func(ctx context.Context) error {
 		c.mu.Lock()
 		due := l.retry == r && l.proc == nil
 		restarts := l.record.NRestarts + 1
@@ -73,7 +73,7 @@ func (c *Cgroupfs) startAgain(l *life, r *retry) {
 		err := c.begin(ctx, l, restarts)
 		if err != nil && !c.running(l) && ctx.Err() == nil {
 			c.mu.Lock()
-			err = errors.Join(err, c.again(l))
+			err = errors.Join(err, c.again(ctx, l))
 			c.mu.Unlock()
 		}
 		return err

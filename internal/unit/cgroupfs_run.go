@@ -62,14 +62,14 @@ func (c *Cgroupfs) birth(ctx context.Context, l *life, r record, old *cgroup.Gro
 	}
 	if err := r.write(path); err != nil {
 		err = fmt.Errorf("it runs, but its record could not be written: %w", errors.Join(before, err))
-		return errors.Join(err, c.hold(l, r, g, p))
+		return errors.Join(err, c.hold(ctx, l, r, g, p))
 	}
-	return c.hold(l, r, g, p)
+	return c.hold(ctx, l, r, g, p)
 }
 
 // hold makes a process the main process of its service. When the driver was
 // closed meanwhile, the process is let go of, as all others were.
-func (c *Cgroupfs) hold(l *life, r record, g *cgroup.Group, p *process) error {
+func (c *Cgroupfs) hold(ctx context.Context, l *life, r record, g *cgroup.Group, p *process) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -79,7 +79,7 @@ func (c *Cgroupfs) hold(l *life, r record, g *cgroup.Group, p *process) error {
 	l.record, l.group, l.proc = r, g, p
 	l.exit, l.result = exit{}, "success"
 	c.touch(unitPath(l.name))
-	c.follow(l, p)
+	c.follow(ctx, l, p)
 	return nil
 }
 
@@ -151,7 +151,7 @@ func (c *Cgroupfs) finish(ctx context.Context, l *life) error {
 		if err := p.ended(ctx); err != nil {
 			return err
 		}
-		c.noteEnd(l, p) // while it is known to be stopping
+		c.noteEnd(ctx, l, p) // while it is known to be stopping
 	}
 	return nil
 }

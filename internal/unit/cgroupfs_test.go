@@ -251,7 +251,7 @@ func TestBadRecordIsSetAside(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, bad, err := NewCgroupfs(CgroupfsOptions{Root: t.TempDir(), Proc: "/proc", Dir: dir})
+	c, bad, err := NewCgroupfs(t.Context(), CgroupfsOptions{Root: t.TempDir(), Proc: "/proc", Dir: dir})
 	if err != nil || len(bad) != 4 {
 		t.Fatalf("%d bad records: %v, %v", len(bad), bad, err)
 	}
