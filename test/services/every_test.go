@@ -12,20 +12,18 @@ import (
 	"testing"
 )
 
-var programs = []string{"api-server", "cache-warmer", "nlp-queue", "pricing", "websocket"}
-
 // What the five have in common.
 func TestEvery(t *testing.T) {
-	for _, program := range programs {
-		t.Run(program, func(t *testing.T) {
+	for _, name := range []string{"api-server", "cache-warmer", "nlp-queue", "pricing", "websocket"} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, program)
+			p := start(t, name)
 			h := get[struct {
 				Ok     bool
 				Name   string
 				Uptime float64
 			}](p, "/healthz")
-			if !h.Ok || h.Name != program || h.Uptime <= 0 {
+			if !h.Ok || h.Name != name || h.Uptime <= 0 {
 				t.Errorf("/healthz: got %+v", h)
 			}
 			get[map[string]any](p, "/work")

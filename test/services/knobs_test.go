@@ -14,10 +14,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 	const exUsage = 64
 	for _, c := range []struct{ knob, want string }{
 		{"PORT=65536", "want 0 to 65535"},
-		{"HOLD=20MB", "want a size of up to 64G, such as 20M"},
 		{"LEAK=heap:2M", "want heap:SIZE/s, buffer:SIZE/s or request:SIZE, such as heap:2M/s"},
-		{"LEAK_MAX=0", "want a size of up to 64G, such as 20M"},
-		{"BURST=64M/5s/20s", "want a burst that ends before the next begins, such as 64M/20s/5s"},
 		{"CACHE_READ=/dev/null/x", "want the path of a file: ENOTDIR"},
 		{"STILL=yes", "want 0 or 1"},
 		{"TROUBLE=2", "want 0 or 1"},
@@ -37,13 +34,16 @@ func TestNonsenseIsRefusedLaterToo(t *testing.T) {
 	p := start(t, "pricing", "TROUBLE=1", "STILL=1")
 	for _, c := range []struct{ knob, text, want string }{
 		{"hold", "", "hold=: want a size"},
+		{"hold", "20MB", "hold=20MB: want a size of up to 64G, such as 20M"},
 		{"hold", "65G", "hold=65G: want a size of up to 64G"},
 		{"hold", strings.Repeat("9", 400), "want a size"},
 		{"leak", "stack:1M/s", "leak=stack:1M/s: want heap:SIZE/s"},
 		{"leak", "heap:1M/m", "want heap:SIZE/s"},
 		{"leak", "request:1MB", "leak=request:1MB: want a size"},
+		{"leak_max", "0", "leak_max=0: want a size"},
 		{"leak_max", "off", "leak_max=off: want a size"},
 		{"burst", "64M/20s", "burst=64M/20s: want SIZE/EVERY/FOR"},
+		{"burst", "64M/5s/20s", "want a burst that ends before the next begins, such as 64M/20s/5s"},
 		{"burst", "64M/20s/0s", "want a time from 0.1s"},
 		{"still", "1", "still: want one of hold, leak, leak_max, burst"},
 		{"toString", "1", "toString: want one of"},
@@ -56,9 +56,10 @@ func TestNonsenseIsRefusedLaterToo(t *testing.T) {
 	}
 }
 
+type cache struct{ Size, Hits, Misses int }
+
 func TestStillDoesNothing(t *testing.T) {
 	t.Parallel()
-	type cache struct{ Size, Hits, Misses int }
 	still, lively := start(t, "cache-warmer", "STILL=1"), start(t, "cache-warmer", "STILL=0")
 	eventually(t, "the cache warms by itself", func() (string, bool) {
 		_, text := lively.ask("GET", "/cache", "")

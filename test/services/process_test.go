@@ -31,9 +31,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process is one of the programs, under way.
+// process is one of the programs, under way, as one test sees it.
 type process struct {
-	t    *testing.T
+	t *testing.T
+	*program
+}
+
+type program struct {
 	cmd  *exec.Cmd
 	addr string // "127.0.0.1:40123"; empty where it never listened
 	// ended is closed when the process is gone and log is complete.
@@ -44,16 +48,19 @@ type process struct {
 	more chan struct{}   // closed when a line has come
 }
 
+// in is the same process for a subtest.
+func (p *process) in(t *testing.T) *process { return &process{t, p.program} }
+
 // run starts a program with these variables in its environment and no others. It is
 // killed at the end of the test.
-func run(t *testing.T, program string, env ...string) *process {
+func run(t *testing.T, name string, env ...string) *process {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("node: not found; scripts/setup installs it")
 	}
-	p := &process{t: t, ended: make(chan struct{}), more: make(chan struct{})}
-	p.cmd = exec.Command(node, filepath.Join("../../testdata/services", program+".js"))
+	p := &process{t, &program{ended: make(chan struct{}), more: make(chan struct{})}}
+	p.cmd = exec.Command(node, filepath.Join("../../testdata/services", name+".js"))
 	p.cmd.Env = append([]string{"PORT=0"}, env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	r, w, err := os.Pipe()
@@ -70,13 +77,13 @@ func run(t *testing.T, program string, env ...string) *process {
 		p.signal(syscall.SIGKILL)
 		<-p.ended
 		if t.Failed() {
-			t.Logf("%s said:\n%s", program, p.said())
+			t.Logf("%s said:\n%s", name, p.said())
 		}
 	})
 	return p
 }
 
-func (p *process) follow(r *os.File) {
+func (p *program) follow(r *os.File) {
 	defer r.Close()
 	for lines := bufio.NewScanner(r); lines.Scan(); {
 		p.mu.Lock()
@@ -90,14 +97,14 @@ func (p *process) follow(r *os.File) {
 }
 
 // start is run for a program that comes up.
-func start(t *testing.T, program string, env ...string) *process {
+func start(t *testing.T, name string, env ...string) *process {
 	t.Helper()
-	p := run(t, program, env...)
+	p := run(t, name, env...)
 	p.addr = p.awaitLine(`listening on (\S+), pid \d+`)[1]
 	return p
 }
 
-func (p *process) said() string {
+func (p *program) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
@@ -207,7 +214,7 @@ func (p *process) pass(d time.Duration) {
 // eventually looks until what it sees is as wanted.
 func eventually(t *testing.T, what string, look func() (seen string, ok bool)) {
 	t.Helper()
-	every := time.NewTicker(10 * time.Millisecond)
+	every := time.NewTicker(20 * time.Millisecond)
 	defer every.Stop()
 	for end := time.Now().Add(patience); ; <-every.C {
 		seen, ok := look()
