@@ -173,7 +173,7 @@ func delegated(ctx context.Context, manager *unit.Systemd, path string) error {
 	e := &feature.Error{
 		Feature: "a cgroup of memsupd's own", Missing: "systemd manages " + path,
 		Fix: "run systemctl edit memsupd and put there, after [Service]: Delegate=memory pids, DelegateSubgroup=" + leaf +
-			" (systemd 254), KillMode=process",
+			" (systemd 254), KillMode=process, RestrictNamespaces=no; contrib/cgroupfs.conf has it all",
 	}
 	name := filepath.Base(path)
 	if !strings.HasSuffix(name, ".service") {

@@ -43,6 +43,9 @@ type Cgroupfs struct {
 // bad names those that it could not take hold of; a record that makes no sense
 // is set aside with ".bad" after its name. The end of ctx does not end the driver.
 func NewCgroupfs(ctx context.Context, opts CgroupfsOptions) (c *Cgroupfs, bad []error, err error) {
+	if err := hasClone3(); err != nil {
+		return nil, nil, fmt.Errorf("cgroupfs: %w", err)
+	}
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("cgroupfs: %w", err)
 	}

@@ -58,6 +58,29 @@ func TestResult(t *testing.T) {
 	}
 }
 
+func TestLifeState(t *testing.T) {
+	proc := &process{pid: 7}
+	for name, tc := range map[string]struct {
+		l                life
+		active, sub      string
+		pid              int
+		pending, running bool
+	}{
+		"never ran":              {life{result: "success"}, "inactive", "dead", 0, false, false},
+		"being launched":         {life{result: "success", job: "launch"}, "activating", "start", 0, true, false},
+		"runs":                   {life{result: "success", proc: proc}, "active", "running", 7, false, true},
+		"stopping for a restart": {life{result: "success", proc: proc, job: "restart", stopping: true}, "deactivating", "stop-sigterm", 7, true, false},
+		"between its two lives":  {life{result: "success", job: "restart"}, "activating", "start", 0, true, false},
+		"waits after a failure":  {life{result: "signal", retry: &retry{}}, "activating", "auto-restart", 0, false, false},
+		"failed for good":        {life{result: "signal"}, "failed", "failed", 0, false, false},
+	} {
+		st := tc.l.state()
+		if st.ActiveState != tc.active || st.SubState != tc.sub || st.MainPID != tc.pid || st.Job != 0 != tc.pending || st.Running() != tc.running {
+			t.Errorf("%s: %s (%s), main pid %d, job %d", name, st.ActiveState, st.SubState, st.MainPID, st.Job)
+		}
+	}
+}
+
 func TestPause(t *testing.T) {
 	var total time.Duration
 	for n, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60, 60} {

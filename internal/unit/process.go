@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/memsup/memsup/internal/feature"
 )
 
 // process is the main process of a service of the cgroupfs driver, by a
@@ -78,6 +80,20 @@ func spawn(spec Spec, cgroupDir, proc string, env []string, stdout, stderr *os.F
 		return main, fmt.Errorf("OOM score adjustment %d: %w", adj, err)
 	}
 	return main, nil
+}
+
+// hasClone3 returns a [*feature.Error] where a filter of system calls forbids
+// clone3, which kernels have that memsup supports. Arguments of no size are invalid:
+// no process comes of the question.
+func hasClone3() error {
+	_, _, errno := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0)
+	if errno == unix.ENOSYS || errno == unix.EPERM {
+		return &feature.Error{
+			Feature: "clone3", Missing: "a seccomp filter forbids it, and services could not be started inside their cgroups: " + errno.Error(),
+			Fix: "set RestrictNamespaces=no in memsupd's unit (systemctl edit memsupd), or run the container with --security-opt seccomp=unconfined",
+		}
+	}
+	return nil // EINVAL, as it must be
 }
 
 // credential is nil for the daemon's own user.

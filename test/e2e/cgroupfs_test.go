@@ -33,7 +33,8 @@ func boxed(t *testing.T) *node {
 	return &node{t: t, name: "boxed", unit: "memsup-boxed.service", port: nextPort}
 }
 
-func launched(n *node, maximum string) string {
+// launched is the configuration of n; more are lines of its launch.
+func launched(n *node, maximum string, more ...string) string {
 	return fmt.Sprintf(`  %s:
     driver: cgroupfs
     mode: launch
@@ -43,7 +44,7 @@ func launched(n *node, maximum string) string {
       exec: [/usr/bin/node, /opt/walmart/services/api-server.js]
       environment: {PORT: "%d", TROUBLE: "1", STILL: "1"}
       stopTimeout: 30s
-`, n.name, maximum, n.port)
+%s`, n.name, maximum, n.port, strings.Join(more, ""))
 }
 
 // startBox runs memsupd in a delegated cgroup without systemd, by a shell that
@@ -264,11 +265,11 @@ func TestCgroupfsBesideSystemd(t *testing.T) {
 		t.Skip("DelegateSubgroup= needs systemd 254: before, a unit with processes below its cgroup cannot be started again")
 	}
 	const dir = "/etc/systemd/system/memsupd.service.d"
-	write(t, dir+"/delegate.conf", "[Service]\nDelegate=memory pids\nDelegateSubgroup=memsupd.main\nKillMode=process\nMemoryDenyWriteExecute=no\n")
+	run(t, "install", "-Dm644", filepath.Join(home, "contrib/cgroupfs.conf"), dir+"/cgroupfs.conf")
 	run(t, "systemctl", "daemon-reload")
 	n := boxed(t)
 	t.Cleanup(func() { // after memsupd was stopped
-		run(t, "sh", "-c", "for k in /sys/fs/cgroup/system.slice/memsupd.service/*.service/cgroup.kill; do echo 1 >$k; done")
+		run(t, "sh", "-c", "for k in /sys/fs/cgroup/system.slice/memsupd.service/*.service/cgroup.kill; do [ ! -e $k ] || echo 1 >$k; done")
 		forgetBoxed(t)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
@@ -278,13 +279,16 @@ func TestCgroupfsBesideSystemd(t *testing.T) {
 	adopted := startNode(t, "beside", "pricing", limits256)
 	startMemsupd(t, services(adopt(adopted)))
 	supervised(t, adopted)
-	configure(t, services(adopt(adopted), launched(n, "256M")))
+	configure(t, services(adopt(adopted), launched(n, "256M", "      user: nobody\n")))
 	run(t, "systemctl", "reload", "memsupd")
 	waitHas(t, n.name)
 	before := supervised(t, n)
 	n.waitReady()
 	run(t, "systemctl", "restart", "memsupd")
 	waitHas(t, n.name)
+	if uid := run(t, "stat", "-c", "%U", "/proc/"+itoa(before.MainPID)); strings.TrimSpace(uid) != "nobody" {
+		t.Errorf("it runs as %s", uid)
+	}
 	if after := supervised(t, n); after.MainPID != before.MainPID {
 		t.Errorf("main pid %d became %d with a restart of memsupd", before.MainPID, after.MainPID)
 	}
