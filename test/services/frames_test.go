@@ -3,10 +3,12 @@ package services_test
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -32,13 +34,13 @@ func (p *process) upgrade() *http.Request {
 }
 
 // handshake asks for one as the test changes it.
-func (p *process) handshake(change func(*http.Request)) (*rawConn, *http.Response) {
+func (p *process) handshake(dialer net.Dialer, change func(*http.Request)) (*rawConn, *http.Response) {
 	p.t.Helper()
 	req := p.upgrade()
 	if change != nil {
 		change(req)
 	}
-	conn, err := net.Dial("tcp", p.addr)
+	conn, err := dialer.Dial("tcp", p.addr)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -58,19 +60,30 @@ func (p *process) handshake(change func(*http.Request)) (*rawConn, *http.Respons
 
 func (p *process) dialRaw() *rawConn {
 	p.t.Helper()
-	c, resp := p.handshake(nil)
+	return p.dialBy(net.Dialer{})
+}
+
+// dialDeaf is dialRaw for a client that is not going to read: its kernel takes in
+// little. It has to know before it tells the service how much it takes.
+func (p *process) dialDeaf() *rawConn {
+	p.t.Helper()
+	return p.dialBy(net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+		})
+		return errors.Join(err, failed)
+	}})
+}
+
+func (p *process) dialBy(dialer net.Dialer) *rawConn {
+	p.t.Helper()
+	c, resp := p.handshake(dialer, nil)
 	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		c.Close()
 		p.t.Fatalf("handshake: got %s %v", resp.Status, resp.Header)
 	}
 	return c
-}
-
-// readLittle makes the kernel buffer little of what comes in.
-func (c *rawConn) readLittle() {
-	if err := c.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
-		panic(err)
-	}
 }
 
 // frame is a masked one. first is FIN, the reserved bits and the opcode.
@@ -107,7 +120,7 @@ func handshakeIsRefused(t *testing.T, p *process) {
 		{"another path", func(r *http.Request) { r.URL.Path = "/" }, http.StatusNotFound, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			conn, resp := p.in(t).handshake(c.change)
+			conn, resp := p.in(t).handshake(net.Dialer{}, c.change)
 			defer conn.Close()
 			if got := resp.Header.Get("Sec-WebSocket-Version"); resp.StatusCode != c.status || got != c.header {
 				t.Errorf("got %s, version %q, want %d, %q", resp.Status, got, c.status, c.header)

@@ -175,10 +175,9 @@ func TestGatewayEnds(t *testing.T) {
 func TestGatewayBuffersForNobodySlow(t *testing.T) {
 	t.Parallel()
 	p := gateway(t)
-	talker, slow := p.dialRaw(), p.dialRaw()
+	talker, slow := p.dialRaw(), p.dialDeaf()
 	defer talker.Close()
 	defer slow.Close()
-	slow.readLittle()
 	p.awaitClients(2)
 	const batch = 32
 	said, text := 0, strings.Repeat(frame(0x81, strings.Repeat("x", messageMax)), batch)
@@ -193,9 +192,8 @@ func TestGatewayBuffersForNobodySlow(t *testing.T) {
 		said += batch
 	}
 
-	asker := p.dialRaw()
+	asker := p.dialDeaf()
 	defer asker.Close()
-	asker.readLittle()
 	p.awaitClients(2)
 	before := p.resident()
 	// More than the kernel buffers; it may end early, because the service has had enough.
@@ -227,7 +225,7 @@ func TestGatewayIsFull(t *testing.T) {
 		}
 	}
 	p.awaitClients(most)
-	c, resp := p.handshake(nil)
+	c, resp := p.handshake(net.Dialer{}, nil)
 	defer c.Close()
 	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("client %d: got %s", most+1, resp.Status)
