@@ -32,7 +32,7 @@ func (c *command) alerts(ctx context.Context) *cobra.Command {
 				if a.Waiting != "" {
 					message += "; " + clean(a.Waiting)
 				}
-				t.add(c.severity(a.Severity), clean(a.Service), clean(a.Rule), c.age(a.Since.Wall), message)
+				t.add(c.severity(a.Severity), clean(a.Service), clean(a.Rule), c.age(a.Since.Wall)+" ago", message)
 			}
 			t.print(c.out)
 			return nil

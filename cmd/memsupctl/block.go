@@ -41,9 +41,10 @@ func (c *command) showService(ctx context.Context, memsupd *client.Client, name 
 	c.identity(b, st)
 	c.memory(b, st)
 	if rate := answer.Value.Statistics.GrowthRate; rate != nil && st.Sample != nil {
-		b.line("Growth", "%+.2f MB/min over %s", *rate, seconds(answer.Value.Statistics.WindowSeconds))
+		b.line("Growth", "%+.2f MiB/min over %s", *rate, seconds(answer.Value.Statistics.WindowSeconds))
 	}
 	c.limits(b, st)
+	b.line("OOM kills", "%d", st.OOMKills)
 	c.budget(b, st.Restarts)
 	c.troubles(b, st)
 	fmt.Fprint(c.out, b.text.String())
@@ -55,18 +56,17 @@ func (c *command) identity(b *block, st service.Status) {
 	if !st.RunningSince.IsZero() {
 		since = " since " + c.when(st.RunningSince)
 	}
-	fmt.Fprintf(&b.text, "%s is %s%s\n", clean(st.Name), clean(string(st.Phase)), since)
+	fmt.Fprintf(&b.text, "%s: %s%s\n", clean(st.Name), clean(string(st.Phase)), since)
 	if st.Detail != "" {
 		b.line("", "%s", clean(st.Detail))
 	}
 	if a := st.Action; a != nil {
-		b.line("Action", "%s by %s, for %s now: %s", clean(string(a.Kind)), clean(a.By), c.age(a.Started.Wall), clean(a.Reason))
+		b.line("Action", "%s, for %s now, %s", clean(string(a.Kind)), c.age(a.Started.Wall), why(*a))
 	}
-	unit := clean(st.Unit)
-	if unit == "" {
-		unit = none
+	if st.Unit != "" {
+		b.line("Unit", "%s", clean(st.Unit))
 	}
-	b.line("Unit", "%s (%s, %s)", unit, clean(string(st.Driver)), clean(st.Mode))
+	b.line("Driver", "%s, mode %s", clean(string(st.Driver)), clean(st.Mode))
 	if st.MainPID != 0 {
 		b.line("Main PID", "%d", st.MainPID)
 	}
@@ -95,7 +95,8 @@ func (c *command) memory(b *block, st service.Status) {
 	b.line("Peak", "%s", amount(s.Peak))
 	b.line("Swap", "%s", amount(s.Swap))
 	if p := s.Pressure; p != nil {
-		b.line("Pressure", "some %s, full %s", stall(p.Some), stall(p.Full))
+		b.line("Pressure", "some %s", stall(p.Some))
+		b.line("", "full %s", stall(p.Full))
 	} else {
 		b.line("Pressure", "%s: this kernel does not measure it", unknown)
 	}
@@ -103,13 +104,30 @@ func (c *command) memory(b *block, st service.Status) {
 }
 
 func stall(s service.Stall) string {
-	return fmt.Sprintf("%.1f %% (10 s) %.1f %% (60 s) %.1f %% (5 min)", s.Avg10, s.Avg60, s.Avg300)
+	return fmt.Sprintf("%4.1f %% of the last 10 s, %4.1f %% of 60 s, %4.1f %% of 5 min", s.Avg10, s.Avg60, s.Avg300)
 }
 
 func (c *command) limits(b *block, st service.Status) {
 	l := st.Limits
-	b.line("Limits", "max %s, high %s, low %s, min %s, swap max %s",
-		size(l.Max, unknown), size(l.High, unknown), size(l.Low, unknown), size(l.Min, unknown), size(l.SwapMax, unknown))
-	b.line("Marks", "warning %s, critical %s", size(st.Marks.Warning, none), size(st.Marks.Critical, none))
-	b.line("OOM kills", "%d", st.OOMKills)
+	if l == (limit.Set{}) {
+		b.line("Limits", unknown)
+		return
+	}
+	b.line("Limits", "MemoryMax %s, MemoryHigh %s, MemorySwapMax %s", size(l.Max, unknown), size(l.High, unknown), size(l.SwapMax, unknown))
+	b.line("", "MemoryLow %s, MemoryMin %s", size(l.Low, unknown), size(l.Min, unknown))
+	if l.Max.IsMax() {
+		b.line("Marks", "none, as MemoryMax is max")
+		return
+	}
+	b.line("Marks", "warning %s, critical %s", mark(st.Marks.Warning, l.Max), mark(st.Marks.Critical, l.Max))
+}
+
+// mark writes a watermark with what it is of Max.
+func mark(v, limitMax limit.Value) string {
+	n, marked := v.Bytes()
+	most, bounded := limitMax.Bytes()
+	if !marked || !bounded || most == 0 {
+		return size(v, unknown)
+	}
+	return fmt.Sprintf("%s (%.0f %%)", humanize(n), float64(n)/float64(most)*100)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/memsup/memsup/internal/service"
@@ -12,7 +13,11 @@ func seconds(s float64) string { return span(time.Duration(s * float64(time.Seco
 // budget says how often memsupd restarted the service, may still do so, and how
 // the last restart went.
 func (c *command) budget(b *block, r service.RestartStatus) {
-	b.line("Restarts", "%d of %d within %s, %d in all", r.Used, r.Max, span(r.Window), r.Total)
+	if r.Max == 0 {
+		b.line("Restarts", "none by itself (maxRestarts: 0), %d in all", r.Total)
+	} else {
+		b.line("Restarts", "%d of %d within %s, %d in all", r.Used, r.Max, span(r.Window), r.Total)
+	}
 	if r.CooldownUntil != nil {
 		b.line("", "cool-down until %s (%s left)",
 			r.CooldownUntil.In(c.now.Location()).Format("15:04:05"), span(r.CooldownUntil.Sub(c.now)))
@@ -28,8 +33,17 @@ func (c *command) budget(b *block, r service.RestartStatus) {
 	if last.Detail != "" {
 		detail = ": " + clean(last.Detail)
 	}
-	b.line("Last", "%s in %s, %s ago, by %s%s", clean(string(last.Outcome)), took(last.Took), c.age(last.Ended.Wall), clean(last.By), detail)
-	b.line("", "%s", clean(last.Reason))
+	b.line("Last restart", "%s after %s, %s ago%s", clean(string(last.Outcome)), took(last.Took), c.age(last.Ended.Wall), detail)
+	b.line("", "%s", why(last.Action))
+}
+
+// why says who had an action done and what for. What an operator asked for says so
+// by itself.
+func why(a service.Action) string {
+	if strings.Contains(a.Reason, a.By) {
+		return clean(a.Reason)
+	}
+	return "by " + clean(a.By) + ": " + clean(a.Reason)
 }
 
 func (c *command) troubles(b *block, st service.Status) {

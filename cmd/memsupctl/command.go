@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 	root.SetOut(c.out)
 	root.SetErr(c.errs)
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(c.errs, "memsupctl: %v\n", err)
+		fmt.Fprintf(c.errs, "memsupctl: %s\nmemsupctl --help says how it is used.\n", strings.TrimSpace(err.Error()))
 		return exitUsage
 	}
 	if c.failure = errors.Join(c.failure, out.err); c.failure == nil {
@@ -76,7 +77,7 @@ func (c *command) root(ctx context.Context) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print memsupd's answer as it is, for jq")
 	flags.StringVar(&c.address, "address", cmp.Or(os.Getenv("MEMSUP_ADDRESS"), client.DefaultAddress),
-		"where memsupd listens: a socket's path or http://127.0.0.1:3007; also in MEMSUP_ADDRESS")
+		"the socket of memsupd, or http://HOST:PORT; env MEMSUP_ADDRESS")
 	// Scripts that were written for systemctl pass it; there is no pager.
 	flags.Bool("no-pager", false, "")
 	cobra.CheckErr(flags.MarkHidden("no-pager"))

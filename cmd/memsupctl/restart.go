@@ -39,21 +39,22 @@ gives memsupd its restarts back.`,
 }
 
 func (c *command) doRestart(ctx context.Context, memsupd *client.Client, name, reason string) error {
-	before := mainPID(ctx, memsupd, name)
-	answer, err := memsupd.Restart(ctx, name, reason)
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted; a restart that had begun goes on: memsupctl status %s", name)
-	}
-	if errors.Is(err, client.ErrUnreachable) {
-		return fmt.Errorf("restart %s: %w; a restart that had begun goes on", name, err)
-	}
+	before, err := memsupd.Service(ctx, name)
 	if err != nil {
 		return err
 	}
-	if c.json {
+	answer, err := memsupd.Restart(ctx, name, reason)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted; a restart that had begun goes on: memsupctl status %s", name)
+	case errors.Is(err, client.ErrUnreachable):
+		return fmt.Errorf("%w; if the restart had begun, it goes on", err)
+	case err != nil:
+		return err
+	case c.json:
 		c.printJSON(answer.JSON)
 	}
-	return c.restarted(ctx, memsupd, answer.Value, before)
+	return c.restarted(ctx, memsupd, answer.Value, before.Value.MainPID)
 }
 
 // restarted says how a restart ended; the error is of one that did not succeed.
@@ -68,8 +69,11 @@ func (c *command) restarted(ctx context.Context, memsupd *client.Client, r servi
 			return nil
 		}
 		line := fmt.Sprintf("%s restarted in %s%s", clean(r.Service), took(r.Took), clean(why))
-		if after := mainPID(ctx, memsupd, r.Service); before != 0 && after != 0 && before != after {
-			line += fmt.Sprintf(": main pid %d became %d", before, after)
+		// The record does not have the new process. The restart has succeeded all
+		// the same when memsupd cannot be asked for it any more.
+		after, err := memsupd.Service(ctx, r.Service)
+		if pid := after.Value.MainPID; err == nil && before != 0 && pid != 0 && pid != before {
+			line += fmt.Sprintf(": main pid %d became %d", before, pid)
 		}
 		fmt.Fprintln(c.out, line)
 		return nil
@@ -84,15 +88,4 @@ func (c *command) restarted(ctx context.Context, memsupd *client.Client, r servi
 	default:
 		return fmt.Errorf("the restart of %s ended as %q%s", r.Service, r.Outcome, why)
 	}
-}
-
-// mainPID returns the main process of a service, or 0 when memsupd cannot say. The
-// record of a restart does not have it, and a restart does not depend on it: what is
-// wrong here, the restart itself will meet and report.
-func mainPID(ctx context.Context, memsupd *client.Client, name string) int {
-	answer, err := memsupd.Service(ctx, name)
-	if err != nil {
-		return 0
-	}
-	return answer.Value.MainPID
 }

@@ -41,6 +41,11 @@ func (c *command) showServices(ctx context.Context, memsupd *client.Client) erro
 		c.printJSON(answer.JSON)
 		return nil
 	}
+	if len(answer.Value.Services) == 0 {
+		fmt.Fprintln(c.out, "no services")
+		c.footer(ctx, memsupd)
+		return nil
+	}
 	t := table{columns: []column{
 		{"SERVICE", false}, {"PHASE", false}, {"USED", true}, {"CURRENT", true}, {"MAX", true},
 		{"USE %", true}, {"PRESSURE %", true}, {"RESTARTS", true}, {"ALERTS", false},
