@@ -59,7 +59,11 @@ func Start(ctx context.Context, interval time.Duration, urls ...string) (*Load, 
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &Load{cancel: cancel, slots: make(chan struct{}, inFlight), client: http.Client{Timeout: timeout, Transport: &http.Transport{DisableKeepAlives: true}}}
+	l := &Load{cancel: cancel, slots: make(chan struct{}, inFlight), client: http.Client{
+		Timeout:       timeout,
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // it might leave this host
+	}}
 	l.done.Go(func() {
 		tick := time.NewTicker(interval)
 		defer tick.Stop()
