@@ -34,10 +34,12 @@ func TestGateway(t *testing.T) {
 		{"refuses a handshake", handshakeIsRefused},
 		{"refuses malformed frames", malformedFramesAreRefused},
 		{"takes frames in pieces", framesInPieces},
+		{"is full", isFull},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, p.in(t)) })
 		p.awaitClients(0)
 	}
+	gatewayEnds(t, p)
 }
 
 func within(t *testing.T) context.Context {
@@ -156,9 +158,8 @@ func refusesTheOversized(t *testing.T, p *process) {
 	hears(ctx, t, "still here", other)
 }
 
-func TestGatewayEnds(t *testing.T) {
-	t.Parallel()
-	p, ctx := gateway(t), within(t)
+func gatewayEnds(t *testing.T, p *process) {
+	ctx := within(t)
 	polite, rude := p.dial(ctx), p.dialRaw()
 	defer rude.Close() // it never answers the close
 	p.awaitClients(2)
@@ -206,10 +207,8 @@ func TestGatewayBuffersForNobodySlow(t *testing.T) {
 	}
 }
 
-func TestGatewayIsFull(t *testing.T) {
-	t.Parallel()
+func isFull(t *testing.T, p *process) {
 	const most = 500
-	p := gateway(t)
 	var first net.Conn
 	for range most {
 		c, err := net.Dial("tcp", p.addr)

@@ -9,8 +9,9 @@ const { serve } = require('./lib/serve');
 const { accept, refuse } = require('./lib/websocket');
 const { OP, CODE, frame } = require('./lib/frames');
 
-// 500 clients with a message of 16 KiB in each direction and 64 KiB unread are at most
-// 48 MB, outside V8's heap. The unit's limits leave room for them.
+// Of each there are at most 32 KiB on the way in (a message, and a frame of it) and 64
+// on the way out (48 unread, and a message). With 500 that makes 48 MB, outside V8's
+// heap; the unit's limits leave room for them.
 const CLIENTS = 500;
 const clients = new Set();
 const count = { sent: 0, slow: 0 };

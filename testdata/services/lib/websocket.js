@@ -7,7 +7,7 @@ const { OP, CODE, Receiver, Violation, frame, closeFrame, closeCode } = require(
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const LINGER = 2000; // ms from our close to the end of a peer that does not answer it
 const MESSAGE_MAX = 16 * 1024;
-const UNREAD_MAX = 64 * 1024; // sent, and not read by the peer
+const UNREAD_MAX = 48 * 1024; // sent, and not read by the peer
 
 // refuse answers a handshake with an error.
 function refuse(socket, status, headers = '') {
