@@ -10,8 +10,6 @@ import (
 	"github.com/memsup/memsup/internal/service"
 )
 
-func humanize(n uint64) string { return limit.Humanize(n) }
-
 // block is labelled lines, the labels to the right as systemctl has them.
 type block struct{ text strings.Builder }
 
@@ -90,8 +88,8 @@ func (c *command) memory(b *block, st service.Status) {
 	if p, ok := use(s, st.Limits.Max); ok {
 		percent = fmt.Sprintf(", %.1f %% of max", p)
 	}
-	b.line("Working set", "%s%s (%s ago)", humanize(s.WorkingSet), percent, c.age(st.SampledAt))
-	b.line("Current", "%s, %s of it inactive file pages", humanize(s.Current), humanize(s.InactiveFile))
+	b.line("Working set", "%s%s (%s ago)", limit.Humanize(s.WorkingSet), percent, c.age(st.SampledAt))
+	b.line("Current", "%s, %s of it inactive file pages", limit.Humanize(s.Current), limit.Humanize(s.InactiveFile))
 	b.line("Peak", "%s", amount(s.Peak))
 	b.line("Swap", "%s", amount(s.Swap))
 	if p := s.Pressure; p != nil {
@@ -129,5 +127,5 @@ func mark(v, limitMax limit.Value) string {
 	if !marked || !bounded || most == 0 {
 		return size(v, unknown)
 	}
-	return fmt.Sprintf("%s (%.0f %%)", humanize(n), float64(n)/float64(most)*100)
+	return fmt.Sprintf("%s (%.0f %%)", limit.Humanize(n), float64(n)/float64(most)*100)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -154,7 +155,7 @@ func TestColours(t *testing.T) {
 }
 
 func TestCompletion(t *testing.T) {
-	services := append(fleet()[:2], service.Status{Name: "$(reboot)"})
+	services := slices.Concat(fleet()[:2], []service.Status{{Name: "$(reboot)"}})
 	socket, _ := serve(t, &memsupd{services: services}, "")
 	for _, command := range []string{"status", "restart"} {
 		_, out, _ := ctl(t, socket, "__complete", command, "")
@@ -181,5 +182,21 @@ func TestSpan(t *testing.T) {
 		if got := span(in); got != want {
 			t.Errorf("span(%v) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	for path, want := range map[string]bool{"/dev/ptmx": true, "/dev/null": false} {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if isTerminal(f) != want {
+			t.Errorf("%s is a terminal: %v", path, !want)
+		}
+	}
+	if isTerminal(io.Discard) {
+		t.Error("io.Discard is a terminal")
 	}
 }

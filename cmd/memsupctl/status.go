@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/memsup/memsup/internal/client"
+	"github.com/memsup/memsup/internal/limit"
 	"github.com/memsup/memsup/internal/service"
 )
 
@@ -62,7 +63,7 @@ func (c *command) showServices(ctx context.Context, memsupd *client.Client) erro
 func (c *command) row(st service.Status) []string {
 	used, current, percent, pressure := none, none, none, none
 	if s := st.Sample; s != nil {
-		used, current = humanize(s.WorkingSet), humanize(s.Current)
+		used, current = limit.Humanize(s.WorkingSet), limit.Humanize(s.Current)
 		if p, ok := use(s, st.Limits.Max); ok {
 			percent = fmt.Sprintf("%.1f", p)
 		}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -61,13 +63,13 @@ func TestParseAddress(t *testing.T) {
 }
 
 func TestProblem(t *testing.T) {
-	for status, is := range map[int]error{
+	kinds := map[int]error{
 		http.StatusForbidden:           fs.ErrPermission,
 		http.StatusNotFound:            service.ErrUnknown,
 		http.StatusConflict:            service.ErrBusy,
 		http.StatusUnprocessableEntity: service.ErrUnavailable,
-		http.StatusServiceUnavailable:  nil,
-	} {
+	}
+	for _, status := range append(slices.Collect(maps.Keys(kinds)), http.StatusServiceUnavailable) {
 		c := connect(t, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, status, "application/problem+json; charset=utf-8", `{"type":"about:blank","title":"T","status":999,"detail":"D"}`)
 		})
@@ -76,8 +78,8 @@ func TestProblem(t *testing.T) {
 		if !errors.As(err, &p) || *p != (Problem{Status: status, Title: "T", Detail: "D"}) || err.Error() != "D" {
 			t.Errorf("%d: %#v", status, err)
 		}
-		for _, kind := range []error{fs.ErrPermission, service.ErrUnknown, service.ErrBusy, service.ErrUnavailable} {
-			if errors.Is(err, kind) != (kind == is) {
+		for of, kind := range kinds {
+			if errors.Is(err, kind) != (of == status) {
 				t.Errorf("%d is %v: %v", status, kind, errors.Is(err, kind))
 			}
 		}
@@ -171,7 +173,7 @@ func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
 type mute struct{}
 
 func (mute) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Body: io.NopCloser(wait{r.Context()})}, nil
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(wait{r.Context()})}, nil
 }
 
 type wait struct{ ctx context.Context }
