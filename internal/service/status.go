@@ -22,9 +22,9 @@ type Status struct {
 	// when it is not.
 	RunningSince time.Time `json:"runningSince,omitzero"`
 
-	Sample    *Sample   `json:"sample"` // the newest; null before the first and when not running
+	Sample    *Sample   `json:"sample"`             // the newest; null before the first and when not running
 	SampledAt time.Time `json:"sampledAt,omitzero"` // of the newest sample of any life; left out before the first
-	Limits    limit.Set `json:"limits"` // as the kernel has them
+	Limits    limit.Set `json:"limits"`             // as the kernel has them
 	Marks     Marks     `json:"marks"`
 
 	Alerts   []Alert       `json:"alerts"` // firing, the most severe first
