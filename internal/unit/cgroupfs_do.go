@@ -171,7 +171,7 @@ func (c *Cgroupfs) do(ctx context.Context, verb string, l *life, act func(contex
 }
 
 // start runs an action in the background, with a context that ends with the
-// driver alone. The caller holds l.busy, and has let go of it when start returns.
+// driver alone. The caller holds l.busy; the end of the action lets go of it.
 func (c *Cgroupfs) start(ctx context.Context, verb string, l *life, act func(context.Context) error) (<-chan error, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
