@@ -73,6 +73,7 @@ func try(t testing.TB, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second // what it started may hold on to its output
 	err := cmd.Run()
 	return out.String(), err
 }
@@ -113,5 +114,8 @@ func journal(t testing.TB, unit string) string {
 var started = map[string]string{}
 
 func begin(t testing.TB) {
+	if started[t.Name()] != "" {
+		return
+	}
 	started[t.Name()] = time.Now().Format("2006-01-02 15:04:05.000000")
 }

@@ -89,6 +89,16 @@ func TestUnitsThatAreNotThereYet(t *testing.T) {
 	waitStatus(t, "late", "is adopted", func(s service.Status) bool { return s.Phase == service.Running && s.Sample != nil })
 }
 
+// edit is systemctl edit, with an editor that types for us, on a terminal, which it
+// insists on.
+func edit(t *testing.T, unit, text string) {
+	t.Helper()
+	write(t, "/run/text", text)
+	write(t, "/run/editor", "#!/bin/sh\nfor file; do :; done\nexec sed -i '/^### Anything between/r /run/text' \"$file\"\n")
+	run(t, "chmod", "+x", "/run/editor")
+	run(t, "env", "SYSTEMD_EDITOR=/run/editor", "script", "-qec", "systemctl edit "+unit, "/dev/null")
+}
+
 func TestDropInMovesTheMarks(t *testing.T) {
 	n := startNode(t, "dropin", "pricing", limits256)
 	startMemsupd(t, services(adopt(n)))
@@ -96,9 +106,7 @@ func TestDropInMovesTheMarks(t *testing.T) {
 	pid := st.MainPID
 
 	// As in "Adjust memory limits if needed", with an editor that types for us.
-	write(t, "/run/editor", "#!/bin/sh\nprintf '[Service]\\nMemoryMax=1500M\\n' >\"$1\"\n")
-	run(t, "chmod", "+x", "/run/editor")
-	run(t, "env", "SYSTEMD_EDITOR=/run/editor", "systemctl", "edit", n.unit)
+	edit(t, n.unit, "[Service]\nMemoryMax=1500M\n")
 	waitStatus(t, n.name, "has new marks", func(s service.Status) bool {
 		w, _ := s.Marks.Warning.Bytes()
 		return s.Limits.Max == limit.Bytes(1500<<20) && w == 1226833920
@@ -111,8 +119,7 @@ func TestDropInMovesTheMarks(t *testing.T) {
 	}
 
 	// A second edit, so that nothing of the first one's application shadows it.
-	write(t, "/run/editor", "#!/bin/sh\nprintf '[Service]\\nMemoryMax=300M\\n' >\"$1\"\n")
-	run(t, "env", "SYSTEMD_EDITOR=/run/editor", "systemctl", "edit", n.unit)
+	edit(t, n.unit, "[Service]\nMemoryMax=300M\n")
 	waitStatus(t, n.name, "follows the second edit", func(s service.Status) bool { return s.Limits.Max == limit.Bytes(300<<20) })
 	eventually(t, "the kernel has it", func() (string, bool) { got := n.kernel("memory.max"); return got, got == "314572800" })
 
