@@ -50,7 +50,7 @@ test-memory: build ## the seven scenario groups of memory management, as a table
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
 
-bench: build ## benchmarks, in the guest
+bench: build ## the benchmarks of docs/benchmarks.md, in the guest
 	@scripts/bench
 
 demo: build ## five services under load in the guest, one driven over its marks; http://127.0.0.1:3007 until Ctrl-C

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,6 +77,19 @@ func try(t testing.TB, name string, args ...string) (string, error) {
 	cmd.WaitDelay = time.Second // what it started may hold on to its output
 	err := cmd.Run()
 	return out.String(), err
+}
+
+// exitCode returns the code that a command ended with, 0 for none and -1 when it did
+// not end by itself.
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	if err != nil {
+		return -1
+	}
+	return 0
 }
 
 // eventually waits until ok reports true, and fails with what was seen last.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,8 +18,9 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // watchHigh tells when the kernel first reports that the service crossed its
-// MemoryHigh, on the boot clock: an observer of the test's own, beside memsupd.
-func watchHigh(t *testing.T, n *node) <-chan time.Duration {
+// MemoryHigh more often than before, on the boot clock: an observer of the test's
+// own, beside memsupd.
+func watchHigh(t testing.TB, n *node, before uint64) <-chan time.Duration {
 	t.Helper()
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
@@ -55,7 +57,7 @@ func watchHigh(t *testing.T, n *node) <-chan time.Duration {
 				t.Error(err)
 				return
 			}
-			if !strings.Contains(string(events), "high 0\n") {
+			if !strings.Contains(string(events), fmt.Sprintf("high %d\n", before)) {
 				wake <- time.Duration(ts.Nano())
 				return
 			}

@@ -133,7 +133,7 @@ func TestCrossingMemoryHighRaisesTheAlert(t *testing.T) {
 	startMemsupd(t, services(adopt(n, "interval: 60s", "restartOnCritical: false"), adopt(calm)))
 	supervised(t, n)
 	supervised(t, calm)
-	wake := watchHigh(t, n)
+	wake := watchHigh(t, n, 0)
 	n.trouble("leak=buffer:20M/s&leak_max=205M")
 	a := waitAlert(t, n.name, service.RuleWarning)
 	if a.Severity != service.Warning {
