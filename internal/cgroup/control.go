@@ -80,7 +80,8 @@ func (g *Group) reclaim(ctx context.Context, bytes uint64, s Swappiness) error {
 }
 
 // SetLimits writes the limits that are not absent. Only the cgroupfs driver may:
-// a cgroup of systemd's is changed through systemd.
+// a cgroup of systemd's is changed through systemd. (The exception is a memory.high
+// that is lifted for the last moments of a cgroup; see package supervise.)
 //
 // A memory.max below what is in use makes the kernel reclaim at once and then
 // kill; memory.high is therefore written first.

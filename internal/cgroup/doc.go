@@ -8,7 +8,8 @@
 // the [Reading] must not be used. A [Watcher] waits on one inotify descriptor
 // for the memory events of any number of groups. A [Subtree] creates and
 // deletes groups inside a delegated subtree for the cgroupfs driver; groups that
-// belong to systemd are never written to, but for memory.reclaim.
+// belong to systemd are never written to, but for memory.reclaim, and for memory.high
+// in their last moments.
 //
 // # Why not containerd/cgroups for the samples
 //

@@ -49,12 +49,19 @@ func (a *actor) restart(ctx context.Context, act service.Action) {
 	}
 	defer a.close(unit)
 	bound := startTimeout
+	var relief relief
 	if l, err := unit.Look(ctx); err == nil {
 		bound += min(l.StopTimeout, time.Hour)
+		if relief, err = a.relieve(l.Unit.Cgroup); err != nil {
+			a.note("trouble", "%v", err)
+		}
 	}
 	rctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	err = unit.Restart(rctx)
+	if err := relief.end(ctx.Err() == nil); err != nil {
+		a.note("trouble", "%v", err)
+	}
 	if ctx.Err() != nil {
 		return // systemd goes on; the next memsupd sees what came of it
 	}

@@ -55,6 +55,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.file("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n")
+	w.file("memory.high", "max\n")
 	w.use(500)
 	w.unit = service.Unit{Phase: service.Running, MainPID: 100, Incarnation: "life1", Cgroup: cgroupPath}
 	w.restart = (*world).reborn
@@ -517,4 +518,42 @@ func TestUnreadableCgroupIsShownAndTriedAgain(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestServiceIsGivenRoomToEndIn(t *testing.T) {
+	for name, happens := range map[string]bool{"it is restarted": true, "it is not, and runs on": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.file("memory.high", "838860800\n")
+				high := func() string {
+					b, err := os.ReadFile(filepath.Join(w.root, cgroupPath, "memory.high"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return strings.TrimSpace(string(b))
+				}
+				w.restart = func(w *world) error {
+					if got := high(); !strings.HasPrefix(got, "max") { // a file of the kernel's has no rest
+						t.Errorf("told to end while held at %s", got)
+					}
+					if !happens {
+						return errors.New("no bus")
+					}
+					return w.reborn()
+				}
+				w.run([]service.Spec{spec}, func() {
+					w.use(900)
+					time.Sleep(10 * time.Second)
+					synctest.Wait()
+					if w.counted(&w.restarts) != 1 {
+						t.Fatalf("%d restarts", w.counted(&w.restarts))
+					}
+					if got := high(); got != "838860800" {
+						t.Errorf("afterwards memory.high is %s", got)
+					}
+				})
+			})
+		})
+	}
 }

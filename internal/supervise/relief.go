@@ -1,0 +1,70 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/memsup/memsup/internal/cgroup"
+	"github.com/memsup/memsup/internal/limit"
+)
+
+// relief is a cgroup whose memory.high was lifted for its service's last moments.
+//
+// A service that is held at MemoryHigh gets hardly any CPU time: it would not
+// answer its requests in flight before the stop timeout, and be killed with them.
+// So it is given what is left up to MemoryMax to end in. The kernel's file is
+// written here, not systemd's setting: that would leave a drop-in behind, which
+// outranks the administrator's next edit, while this is gone with the cgroup.
+type relief struct {
+	group *cgroup.Group // nil: there was nothing to lift
+	high  limit.Value
+}
+
+// relieve lifts memory.high of the cgroup at path.
+func (a *actor) relieve(path string) (r relief, err error) {
+	if path == "" {
+		return relief{}, nil
+	}
+	g, err := cgroup.Open(a.s.host.CgroupRoot, path)
+	if errors.Is(err, cgroup.ErrGone) {
+		return relief{}, nil
+	}
+	if err != nil {
+		return relief{}, fmt.Errorf("lift MemoryHigh: %w", err)
+	}
+	defer func() {
+		if r.group == nil {
+			err = errors.Join(err, g.Close())
+		}
+	}()
+	set, err := g.ReadLimits()
+	if err == nil && !set.High.IsAbsent() && !set.High.IsMax() {
+		err = g.SetLimits(limit.Set{High: limit.Max})
+		if err == nil {
+			return relief{group: g, high: set.High}, nil
+		}
+	}
+	if err != nil && !errors.Is(err, cgroup.ErrGone) {
+		return relief{}, fmt.Errorf("lift MemoryHigh: %w", err)
+	}
+	return relief{}, nil
+}
+
+// end lets go of the cgroup. With restore, memory.high is put back if the cgroup is
+// still there: the restart did not happen.
+func (r relief) end(restore bool) error {
+	if r.group == nil {
+		return nil
+	}
+	var err error
+	if restore {
+		err = r.group.SetLimits(limit.Set{High: r.high})
+	}
+	if errors.Is(err, cgroup.ErrGone) {
+		err = nil
+	}
+	if err = errors.Join(err, r.group.Close()); err != nil {
+		return fmt.Errorf("put MemoryHigh back: %w", err)
+	}
+	return nil
+}
