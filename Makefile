@@ -62,7 +62,11 @@ guest-shell: build ## a root shell in the guest
 install: build ## install on this host (as root; DESTDIR and PREFIX are heeded)
 	install -Dm755 bin/memsupd $(DESTDIR)$(PREFIX)/sbin/memsupd
 	install -Dm755 bin/memsupctl $(DESTDIR)$(PREFIX)/bin/memsupctl
-	install -Dm644 -t $(DESTDIR)/etc/systemd/system units/memsupd.service units/memsupd.socket
+	sed 's,/usr/sbin/memsupd,$(PREFIX)/sbin/memsupd,' units/memsupd.service | install -Dm644 /dev/stdin $(DESTDIR)/etc/systemd/system/memsupd.service
+	install -Dm644 -t $(DESTDIR)/etc/systemd/system units/memsupd.socket
+	install -Dm644 contrib/memsupd.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/memsupd.catalog
+	bin/memsupctl completion bash | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memsupctl
+	bin/memsupctl completion zsh | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_memsupctl
 	test -e $(DESTDIR)/etc/memsupd/memsupd.yaml || install -Dm644 contrib/memsupd.yaml $(DESTDIR)/etc/memsupd/memsupd.yaml
 
 clean: ## what was built; the guest images stay
