@@ -72,7 +72,11 @@ func checkConfig(out io.Writer, path string) error {
 	if err != nil {
 		return &daemon.ConfigError{Cause: err}
 	}
-	fmt.Fprintf(out, "%s is good: %d services\n", path, len(cfg.Services))
+	plural := "s"
+	if len(cfg.Services) == 1 {
+		plural = ""
+	}
+	fmt.Fprintf(out, "%s is good: %d service%s\n", path, len(cfg.Services), plural)
 	return nil
 }
 
