@@ -186,7 +186,7 @@ func TestContractNoticesAnAnswerOfAnotherShape(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, errs := openapi.validator.ValidateHttpResponse(r, &http.Response{
-			StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
+			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
 		})
 		if (len(errs) > 0) != want {
 			t.Errorf("%s: %v", body, errs)

@@ -12,38 +12,54 @@ import (
 )
 
 // A client that has closed its end when it is looked for may be anybody: its port
-// may be another's by now.
+// may be another's by now, and that is then what the table shows.
 func TestClientThatHasHungUpIsNobody(t *testing.T) {
-	l := both()
-	h := serve(t, open(l))
-	conn, err := net.Dial("tcp", h.addr)
-	if err != nil {
-		t.Fatal(err)
+	for _, reused := range []bool{false, true} {
+		l := both()
+		opts := open(l)
+		if reused {
+			opts.ProcNet = t.TempDir()
+		}
+		h := serve(t, opts)
+		c, err := net.Dial("tcp", h.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reused {
+			table := header + row(c.LocalAddr(), c.RemoteAddr(), "01", 0, 7)
+			if err := os.WriteFile(opts.ProcNet+"/tcp", []byte(table), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hangUp(t, c.(*net.TCPConn), "POST /restart/api-server HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusForbidden || l.who() != "nobody" {
+			t.Errorf("reused %t: %d, asked: %s", reused, response.StatusCode, l.who())
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	defer conn.Close()
-	c := conn.(*net.TCPConn)
-	// Corked, so that the request and the end of the stream are one segment.
+}
+
+// hangUp sends a request and the end of the stream in one segment.
+func hangUp(t *testing.T, c *net.TCPConn, request string) {
+	t.Helper()
 	if err := control(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CORK, 1) }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Write([]byte("POST /restart/api-server HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+	if _, err := c.Write([]byte(request)); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusForbidden || l.who() != "nobody" {
-		t.Errorf("%d, asked: %s", response.StatusCode, l.who())
-	}
 }
 
-// The table may name a newer socket that was given the same port: our own end
-// knows that its client is gone.
 func TestOwnEndKnowsThatTheClientIsGone(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -22,7 +22,7 @@ func FuzzReadReason(f *testing.F) {
 	f.Add("application/json", strings.Repeat("[", 20000))
 	statuses := []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
 	f.Fuzz(func(t *testing.T, media, body string) {
-		r := httptest.NewRequest("POST", "/restart/api-server", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/restart/api-server", strings.NewReader(body))
 		r.Header.Set("Content-Type", media)
 		reason, refused := readReason(httptest.NewRecorder(), r)
 		switch {

@@ -132,7 +132,7 @@ func TestWhoWaitsIsAnsweredWhenTheServerStops(t *testing.T) {
 func TestServerSaysThatItCannotWait(t *testing.T) {
 	l := both()
 	w := httptest.NewRecorder() // has no deadlines
-	r := httptest.NewRequest("POST", "http://127.0.0.1:3007/restart/api-server", nil)
+	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:3007/restart/api-server", nil)
 	New(open(l)).restart(w, r, "tester")
 	openapi.check(t, r, nil, answer{w.Code, w.Header(), w.Body.Bytes()})
 	if w.Code != http.StatusInternalServerError || l.who() != "nobody" {
