@@ -1,13 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/memsup/memsup/internal/limit"
 	"github.com/memsup/memsup/internal/service"
@@ -24,6 +24,8 @@ type host struct {
 	high uint64
 	life int
 	log  []string
+
+	pressure float64 // avg10; 60 when 0
 }
 
 var spec = service.Spec{
@@ -80,7 +82,7 @@ func (h *host) use(workingSet int) []service.Decision {
 	return h.see(service.Measured{Cause: service.Scheduled, Incarnation: fmt.Sprint("life", h.life), Sample: service.Sample{
 		Current: uint64(workingSet) * mib, WorkingSet: uint64(workingSet) * mib,
 		Events:   service.Events{OOMKill: h.kill, High: h.high},
-		Pressure: &service.Pressure{Some: service.Stall{Avg10: 60}},
+		Pressure: &service.Pressure{Some: service.Stall{Avg10: cmp.Or(h.pressure, 60)}},
 		Limits:   limit.Set{Max: limit.Bytes(256 * mib), High: limit.Bytes(200 * mib)},
 	}})
 }
@@ -95,207 +97,10 @@ func (h *host) restarted() {
 
 func (h *host) want(lines ...string) {
 	h.t.Helper()
-	if diff := cmp.Diff(lines, h.log); diff != "" {
+	if diff := gocmp.Diff(lines, h.log); diff != "" {
 		h.t.Fatalf("decisions (-want +got):\n%s", diff)
 	}
 	h.log = nil
-}
-
-func TestWatermarksWithHysteresis(t *testing.T) {
-	h := newHost(t, func(s *service.Spec) { s.Restart.OnCritical = false })
-	h.want("note adopted")
-	h.use(199) // 77.7 %
-	h.want()
-	h.use(200) // 78.1 %
-	h.want("memory-warning firing")
-	h.use(195) // 76.2 %: within the hysteresis
-	h.use(201)
-	h.want()
-	h.use(218) // 85.2 %
-	h.want("memory-critical firing")
-	h.use(150)
-	h.want("memory-critical resolved", "memory-warning resolved")
-}
-
-func TestCriticalRestartsOnceAndHoldsTheCooldown(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(230)
-	h.want("note adopted", "memory-critical firing", "memory-warning firing", "begin api/restart/1")
-	h.use(231)
-	h.want()
-	h.wait(2 * time.Second)
-	h.restarted()
-	h.want("note unit-changed", "memory-critical resolved", "memory-warning resolved", "end api/restart/1 succeeded")
-	h.use(230)
-	h.want("memory-critical firing", "memory-warning firing")
-	a := h.s.Services["api"].Alerts.Get(service.RuleCritical)
-	if !strings.Contains(a.Waiting, "cool-down") {
-		t.Errorf("waiting: %q", a.Waiting)
-	}
-	due, ok := h.s.Due()
-	if !ok || due != h.boot+5*time.Minute {
-		t.Fatalf("due %v, %v; want the end of the cool-down at %v", due, ok, h.boot+5*time.Minute)
-	}
-	h.boot = due
-	h.see(service.Tick{})
-	h.want("begin api/restart/2")
-}
-
-func TestGivesUpLoudlyAndOnce(t *testing.T) {
-	h := newHost(t, nil)
-	for range 3 {
-		h.use(230)
-		h.restarted()
-		h.wait(6 * time.Minute)
-	}
-	h.log = nil
-	h.use(230)
-	h.want("memory-critical firing", "memory-warning firing", "restarts-exhausted firing")
-	for range 1000 {
-		h.wait(time.Minute)
-		h.use(230)
-	}
-	h.want()
-	h.see(service.Asked{Kind: service.Restart, ID: "op-1", By: "uid 0"})
-	h.want("restarts-exhausted resolved", "begin op-1")
-}
-
-func TestDeployForgives(t *testing.T) {
-	h := newHost(t, func(s *service.Spec) { s.Restart.MaxRestarts = 1 })
-	h.use(230)
-	h.restarted()
-	h.wait(30 * time.Minute)
-	h.use(230)
-	h.log = nil
-	h.start() // somebody restarted it
-	h.want("note unit-changed", "restarts-exhausted resolved")
-	h.use(230)
-	h.want("begin api/restart/2")
-}
-
-func TestOOMKillIsToldOnce(t *testing.T) {
-	victim := service.OOMKilled{Victim: service.Victim{PID: 101, Comm: "node"}}
-	for name, order := range map[string]func(h *host){
-		"log first":     func(h *host) { h.see(victim); h.kill = 1; h.use(100) },
-		"counter first": func(h *host) { h.kill = 1; h.use(100); h.see(victim) },
-		"log only":      func(h *host) { h.see(victim) },
-		"then the unit's result": func(h *host) {
-			h.see(victim)
-			u := h.unit(service.Starting)
-			u.Result, u.AutoRestarts = "oom-kill", 1
-			h.see(service.UnitChanged{Unit: u})
-		},
-		"the unit's result, then the log": func(h *host) {
-			u := h.unit(service.Starting)
-			u.Result = "oom-kill"
-			h.see(service.UnitChanged{Unit: u})
-			h.see(victim)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHost(t, nil)
-			h.use(100)
-			h.log = nil
-			order(h)
-			svc := h.s.Services["api"]
-			if svc.OOM.Total != 1 {
-				t.Errorf("counted %d kills", svc.OOM.Total)
-			}
-			a := svc.Alerts.Get(service.RuleOOMKill)
-			if a == nil || len(a.Victims) != 1 || a.Victims[0].Comm != "node" || !strings.Contains(a.Message, "node (pid 101)") {
-				t.Errorf("alert %+v", a)
-			}
-			if svc.Alerts.Count != 1 {
-				t.Errorf("%d alerts raised: %q", svc.Alerts.Count, h.log)
-			}
-		})
-	}
-}
-
-func TestKillsBeforeAdoptionAreNotNews(t *testing.T) {
-	h := newHost(t, nil)
-	h.kill = 4
-	h.use(100)
-	h.want("note adopted")
-	h.kill = 5
-	h.use(100)
-	h.want("oom-kill firing")
-}
-
-func TestKilledWhileMemsupdWasAwayIsNews(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(100)
-	h.comeBack()
-	h.see(service.UnitChanged{Unit: h.unit(service.Running)})
-	h.log = nil
-	h.kill = 1
-	h.use(100)
-	h.want("oom-kill firing")
-}
-
-func TestSurvivorOfAnOOMKillIsRestartedAfterItSettles(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(100)
-	h.kill = 1
-	h.log = nil
-	h.use(100)
-	h.want("oom-kill firing")
-	h.boot, _ = h.s.Due()
-	h.see(service.Tick{})
-	h.want("begin api/restart/1")
-}
-
-func TestKilledUnitThatSystemdRestartsIsLeftToIt(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(100)
-	h.kill = 1
-	h.use(100)
-	h.wait(time.Second)
-	h.life++
-	h.kill = 0
-	u := h.unit(service.Running)
-	u.AutoRestarts = 1
-	h.log = nil
-	h.see(service.UnitChanged{Unit: u})
-	h.want("note unit-changed")
-	for range 10 {
-		h.wait(time.Minute)
-		h.use(100)
-	}
-	h.want("oom-kill resolved")
-}
-
-func TestHighEventCountsAsTheWarningMark(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(150)
-	h.log = nil
-	h.high = 1
-	h.use(196) // below 78 %, but the kernel holds it at MemoryHigh
-	h.want("memory-warning firing")
-}
-
-func TestPageCacheAtHighIsNoWarning(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(50)
-	h.log = nil
-	for range 100 {
-		h.high += 50
-		h.wait(time.Second)
-		h.use(60)
-	}
-	h.want()
-}
-
-func TestLivelockIsFoundAndTreated(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(190)
-	h.log = nil
-	for range 21 {
-		h.high += 100
-		h.wait(time.Second)
-		h.use(199)
-	}
-	h.want("memory-warning firing", "memory-livelock firing", "begin api/restart/1")
 }
 
 // comeBack is kill -9 and a new daemon: only what was written is left.
@@ -310,123 +115,4 @@ func (h *host) comeBack() {
 		h.t.Fatal(err)
 	}
 	h.s.Configure(specs)
-}
-
-func TestKilledBeforeTheRestartReachedSystemd(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(230)
-	h.comeBack()
-	h.log = nil
-	h.see(service.UnitChanged{Unit: h.unit(service.Running)})
-	h.see(service.ActionDone{ID: "api/restart/1", Outcome: service.NotStarted, Unit: h.unit(service.Running)})
-	h.want("note adopted", "end api/restart/1 not-started")
-	h.use(230)
-	h.want("begin api/restart/2")
-	if n := h.s.Services["api"].Budget.Total; n != 1 {
-		t.Errorf("%d restarts counted, one happened", n)
-	}
-}
-
-func TestKilledDuringTheRestart(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(230)
-	h.comeBack()
-	h.life++
-	h.log = nil
-	h.see(service.UnitChanged{Unit: h.unit(service.Running)})
-	h.see(service.ActionDone{ID: "api/restart/1", Outcome: service.Succeeded, Unit: h.unit(service.Running)})
-	h.use(230)
-	h.want("note unit-changed", "note adopted", "memory-critical resolved", "memory-warning resolved",
-		"end api/restart/1 succeeded", "memory-critical firing", "memory-warning firing")
-}
-
-func TestKilledAfterTheRestartKeepsTheCooldown(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(230)
-	h.restarted()
-	h.comeBack()
-	h.see(service.UnitChanged{Unit: h.unit(service.Running)})
-	h.log = nil
-	h.use(230)
-	h.want("memory-critical firing", "memory-warning firing")
-}
-
-func TestDropInMovesTheMarks(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(100)
-	h.log = nil
-	h.see(service.Measured{Incarnation: "life1", Sample: service.Sample{
-		WorkingSet: 230 * mib, Current: 230 * mib, Limits: limit.Set{Max: limit.Bytes(512 * mib), High: limit.Bytes(200 * mib)},
-	}})
-	h.want("note limits-changed")
-	st, _ := h.s.Status("api", h.at())
-	if w, _ := st.Marks.Warning.Bytes(); w != 418_759_311 {
-		t.Errorf("warning mark %v", st.Marks.Warning)
-	}
-}
-
-func TestFailedRestartIsTriedAgainWithinTheBudget(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(230)
-	h.log = nil
-	failed := h.unit(service.Failed)
-	h.see(service.ActionDone{ID: "api/restart/1", Outcome: service.Unfinished, Detail: "it exits with 1", Unit: failed})
-	h.want("service-down firing", "memory-critical resolved", "memory-warning resolved", "restart-failed firing", "end api/restart/1 failed")
-	h.boot, _ = h.s.Due()
-	h.see(service.Tick{})
-	h.want("begin api/restart/2")
-}
-
-func TestUnknownServiceAndStaleSampleAreIgnored(t *testing.T) {
-	h := newHost(t, nil)
-	h.log = nil
-	if out := h.s.Step(service.Observation{Service: "who", Fact: service.Tick{}}); out != nil {
-		t.Errorf("got %v", out)
-	}
-	h.see(service.Measured{Incarnation: "life0", Sample: service.Sample{WorkingSet: 255 * mib, Limits: limit.Set{Max: limit.Bytes(256 * mib)}}})
-	h.want()
-}
-
-func TestNeighbourIsNeverTouched(t *testing.T) {
-	h := newHost(t, nil)
-	calm := spec
-	calm.Name = "calm"
-	h.s.Configure([]service.Spec{spec, calm})
-	h.s.Step(service.Observation{At: h.at(), Service: "calm", Fact: service.UnitChanged{Unit: service.Unit{Phase: service.Running, Incarnation: "c"}}})
-	for range 10 {
-		h.wait(6 * time.Minute)
-		for _, d := range h.use(250) {
-			if d.Service != "api" {
-				t.Fatalf("decision about %s: %+v", d.Service, d)
-			}
-		}
-		if f := h.s.Services["api"].InFlight; f != nil {
-			h.restarted()
-		}
-		for _, d := range h.s.Step(service.Observation{At: h.at(), Fact: service.Tick{}}) {
-			if d.Service == "calm" {
-				t.Fatalf("decision about calm: %+v", d)
-			}
-		}
-	}
-}
-
-func TestUnmeasuredIsToldOncePerCauseAndShown(t *testing.T) {
-	h := newHost(t, nil)
-	h.use(100)
-	h.log = nil
-	for range 3 {
-		h.see(service.Unmeasured{Cause: "open cgroup /api: permission denied"})
-	}
-	st, _ := h.s.Status("api", h.at())
-	if !strings.Contains(st.Detail, "permission denied") || st.Sample == nil {
-		t.Errorf("detail %q, sample %v", st.Detail, st.Sample)
-	}
-	h.use(100)
-	if st, _ = h.s.Status("api", h.at()); st.Detail != "" {
-		t.Errorf("measured again, the detail is %q", st.Detail)
-	}
-	if diff := cmp.Diff([]string{"note trouble", "note recovered"}, h.log); diff != "" {
-		t.Error(diff)
-	}
 }

@@ -31,10 +31,18 @@ type OOM struct {
 	// the first time and may have been killed in before.
 	Fresh   bool `json:"fresh"`
 	Treated bool `json:"treated"` // restarted, or decided not to, since the last kill
+	// Unnamed are kills of the life before, counted, that the log may yet tell.
+	Unnamed uint64 `json:"unnamed"`
 }
 
 // begin forgets the counters of a life that has ended.
-func (o *OOM) begin(first bool) { o.Counter, o.Named, o.Counted, o.Fresh = 0, 0, 0, first }
+func (o *OOM) begin(now time.Duration, fresh bool) {
+	o.Unnamed = 0
+	if o.Counted > o.Named && now-o.Last < oomSettles {
+		o.Unnamed = o.Counted - o.Named
+	}
+	o.Counter, o.Named, o.Counted, o.Fresh = 0, 0, 0, fresh
+}
 
 // countKills takes the counter of memory.events.
 func (t *turn) countKills(counter uint64) {
@@ -54,16 +62,26 @@ func (t *turn) countKills(counter uint64) {
 // oomKilled takes a kill that the kernel log tells.
 func (t *turn) oomKilled(v service.Victim) {
 	o := &t.OOM
+	if o.Unnamed > 0 && t.at.Boot-o.Last < oomSettles {
+		o.Unnamed--
+		t.name(v)
+		return
+	}
 	o.Named++
 	if o.Named <= o.Counted { // the counter was faster: this is its name
-		if a := t.Alerts.Get(service.RuleOOMKill); a != nil && len(a.Victims) < victimsKept {
-			a.Victims = append(a.Victims, v)
-			a.Message = oomMessage(o.Total, a.Victims)
-			t.say(a)
-		}
+		t.name(v)
 		return
 	}
 	t.killed(1, []service.Victim{v})
+}
+
+// name adds the victim of a kill that was counted before.
+func (t *turn) name(v service.Victim) {
+	if a := t.Alerts.Get(service.RuleOOMKill); a != nil && len(a.Victims) < victimsKept {
+		a.Victims = append(a.Victims, v)
+		a.Message = oomMessage(t.OOM.Total, a.Victims)
+		t.say(a)
+	}
 }
 
 // diedOfOOM takes the unit's result, which counts only when nothing else told.
@@ -102,7 +120,7 @@ func oomMessage(total uint64, victims []service.Victim) string {
 		v := victims[n-1]
 		who = fmt.Sprintf("%s (pid %d)", v.Comm, v.PID)
 	}
-	return fmt.Sprintf("the kernel killed %s for reaching MemoryMax; %d so far", who, total)
+	return fmt.Sprintf("the kernel killed %s for want of memory; %d so far", who, total)
 }
 
 // settleOOM ends the alert when no further kill came.

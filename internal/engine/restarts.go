@@ -11,8 +11,20 @@ import (
 // allows it. It is asked at every step, so a restart that had to wait begins
 // with the first observation after its wait; [turn.wake] sees to there being one.
 func (t *turn) considerRestart() {
+	if !t.Budget.GaveUp {
+		t.resolve(service.RuleExhausted, "its restart policy was changed")
+	}
 	cause := t.causeForRestart()
-	if cause == nil || t.InFlight != nil {
+	for _, a := range t.Alerts.Firing {
+		if a != cause {
+			a.Waiting = ""
+		}
+	}
+	if cause == nil || t.InFlight != nil || t.gone {
+		return
+	}
+	if t.at.Boot < t.retry {
+		t.wake(t.retry)
 		return
 	}
 	p := t.spec.Restart
@@ -43,24 +55,32 @@ func (t *turn) causeForRestart() *service.Alert {
 	if p.MaxRestarts == 0 || !t.known {
 		return nil
 	}
+	failed := t.Alerts.Get(service.RuleFailed)
 	switch t.unit.Phase {
 	case service.Running:
-		if p.OnCritical {
-			for _, rule := range []string{service.RuleCritical, service.RuleLivelock} {
-				if a := t.Alerts.Get(rule); a != nil && t.sample != nil {
-					return a
-				}
+		// What the last sample said holds only while samples can be taken.
+		if seen := t.sample != nil && t.blind == ""; seen && p.OnCritical {
+			if a := t.Alerts.Get(service.RuleCritical); a != nil {
+				return a
+			}
+			if a := t.Alerts.Get(service.RuleLivelock); a != nil && t.livelocked() {
+				return a
 			}
 		}
 		return t.oomCause()
 	case service.Failed:
-		if a := t.Alerts.Get(service.RuleFailed); a != nil {
-			return a // memsupd took it down: it goes on trying, within the budget
+		if failed != nil {
+			return failed // memsupd took it down: it goes on trying, within the budget
 		}
 		return t.oomCause()
-	default:
-		return nil
+	case service.Stopped:
+		return failed // a dependency failed, or it ended at once
+	case service.Absent:
+		if t.spec.Launch != nil {
+			return failed
+		}
 	}
+	return nil
 }
 
 // oomCause returns the alert of a kill that the unit outlived, or that ended it
@@ -91,55 +111,8 @@ func (t *turn) begin(cause *service.Alert, by, reason, id string) {
 	if cause != nil {
 		a.Alert = cause.ID
 	}
-	t.InFlight = &InFlight{Action: a, Budget: t.Budget}
+	t.InFlight = &InFlight{Action: a, Budget: t.Budget, Treated: t.OOM.Treated}
 	t.Budget = t.Budget.Begin(t.spec.Restart, t.at.Boot, operator)
 	t.OOM.Treated = true
 	t.out = append(t.out, service.Decision{At: t.at, Service: t.spec.Name, Begin: &a})
-}
-
-// asked takes an operator's request. One that cannot be met is refused in a note.
-func (t *turn) asked(q service.Asked) {
-	switch {
-	case q.Kind != service.Restart:
-		t.note("refused", "%s is not something to ask for", q.Kind)
-	case t.InFlight != nil:
-		t.note("refused", "%s is in progress", t.InFlight.Action.ID)
-	case !t.known || t.unit.Phase == service.Absent || t.unit.Phase == service.Masked:
-		t.note("refused", "%s is %s", t.spec.Unit, t.unit.Phase)
-	default:
-		t.Budget.Forgive()
-		t.resolve(service.RuleExhausted, "an operator restarted it")
-		t.begin(nil, q.By, "asked for by "+q.By, q.ID)
-	}
-}
-
-func (t *turn) actionDone(d service.ActionDone) {
-	f := t.InFlight
-	if f == nil || f.Action.ID != d.ID {
-		return // told twice
-	}
-	t.unitChanged(d.Unit)
-	t.InFlight = nil
-	record := &service.ActionRecord{Action: f.Action, Outcome: d.Outcome, Detail: d.Detail, Took: d.Took, Ended: t.at}
-	t.Last = record
-	switch d.Outcome {
-	case service.NotStarted, service.Skipped:
-		gaveUp := t.Budget.GaveUp
-		t.Budget = f.Budget
-		t.Budget.GaveUp = gaveUp
-	case service.Succeeded:
-		t.Budget.End(t.at.Boot)
-		t.resolve(service.RuleFailed, "restarted, main pid %d", d.Unit.MainPID)
-		for _, rule := range []string{service.RuleLivelock, service.RuleCritical, service.RuleWarning} {
-			t.resolve(rule, "restarted: %s", f.Action.ID)
-		}
-	default:
-		t.Budget.End(t.at.Boot)
-		t.raise(service.Alert{
-			Rule: service.RuleFailed, Severity: service.Critical, Value: 1, Threshold: 1,
-			Message: fmt.Sprintf("%s did not bring it back: %s", f.Action.ID, d.Detail),
-		})
-	}
-	r := *record
-	t.out = append(t.out, service.Decision{At: t.at, Service: t.spec.Name, End: &r})
 }

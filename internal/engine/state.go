@@ -28,8 +28,9 @@ type Service struct {
 	InFlight *InFlight      `json:"inFlight,omitempty"`
 	Actions  uint64         `json:"actions"` // ever begun, for their IDs
 	OOM      OOM            `json:"oom"`
-	// Incarnation, AutoRestarts: of the unit when last seen, so that a daemon
-	// that comes back can tell what happened meanwhile.
+	// Incarnation is of the unit when last seen, and AutoRestarts what its driver
+	// had counted when that life was first seen: a daemon that comes back can tell
+	// what happened meanwhile. The counter rises before the next life begins.
 	Incarnation  string                `json:"incarnation"`
 	AutoRestarts uint32                `json:"autoRestarts"`
 	Last         *service.ActionRecord `json:"last,omitempty"`
@@ -43,19 +44,26 @@ type Service struct {
 	stall   stall
 	blind   string        // why the newest sample could not be taken; "": it was
 	due     time.Duration // when time alone may change a decision; 0: never
+	balks   int           // actions in a row that never began
+	retry   time.Duration // when the next may begin after a balk, on the boot clock
+	gone    bool          // not configured any more; kept until its action has ended
 }
 
 // InFlight is an action that has begun and has no result yet.
 type InFlight struct {
 	Action service.Action `json:"action"`
-	Budget restart.Budget `json:"budget"` // as it was before, for an action that never happened
+	// Budget and Treated are as they were before, for an action that never happened.
+	Budget  restart.Budget `json:"budget"`
+	Treated bool           `json:"treated"` // OOM.Treated
 }
 
 // New returns the state of a daemon that starts for the first time.
 func New() *State { return &State{Version: Version, Services: map[string]*Service{}} }
 
 // Configure makes the engine hold exactly the services of specs. One that stays
-// keeps its alerts, budget and observations; one that is gone is forgotten.
+// keeps its alerts, budget and observations; one that is gone is forgotten, as
+// soon as the action under way has ended: should it come back before, there are
+// no two. A restart policy that changed is a new chance for who had given up.
 func (s *State) Configure(specs []service.Spec) {
 	next := make(map[string]*Service, len(specs))
 	for _, spec := range specs {
@@ -63,8 +71,18 @@ func (s *State) Configure(specs []service.Spec) {
 		if svc == nil {
 			svc = &Service{}
 		}
-		svc.spec = spec
+		if svc.spec.Name != "" && svc.spec.Restart != spec.Restart {
+			svc.Budget.GaveUp = false
+		}
+		svc.spec, svc.gone = spec, false
 		next[spec.Name] = svc
+	}
+	for name, svc := range s.Services {
+		// Without a spec it was read from the file, and nobody will tell its end.
+		if next[name] == nil && svc.InFlight != nil && svc.spec.Name != "" {
+			svc.gone = true
+			next[name] = svc
+		}
 	}
 	s.Services = next
 }
@@ -91,18 +109,20 @@ func (s *State) Rebase(d time.Duration) {
 func (s *State) Due() (time.Duration, bool) {
 	due := time.Duration(math.MaxInt64)
 	for _, svc := range s.Services {
-		if svc.due != 0 {
+		if svc.due != 0 && !svc.gone {
 			due = min(due, svc.due)
 		}
 	}
 	return due, due != math.MaxInt64
 }
 
-// Names returns the names of the services, sorted.
+// Names returns the names of the configured services, sorted.
 func (s *State) Names() []string {
 	names := make([]string, 0, len(s.Services))
-	for name := range s.Services {
-		names = append(names, name)
+	for name, svc := range s.Services {
+		if !svc.gone {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names

@@ -11,7 +11,7 @@ import (
 // it is not configured. The result shares nothing with the state.
 func (s *State) Status(name string, now service.Instant) (service.Status, bool) {
 	svc := s.Services[name]
-	if svc == nil {
+	if svc == nil || svc.gone {
 		return service.Status{}, false
 	}
 	st := service.Status{
@@ -49,6 +49,9 @@ func (svc *Service) detail() string {
 		}
 		return ""
 	case service.Absent:
+		if svc.spec.Launch != nil {
+			return svc.spec.Unit + " was stopped or has ended; start it with memsupctl restart " + svc.spec.Name
+		}
 		return svc.spec.Unit + " does not exist; it is adopted when it appears"
 	case service.Masked:
 		return svc.spec.Unit + " is masked; systemctl unmask it to have it adopted"

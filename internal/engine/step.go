@@ -23,7 +23,11 @@ func (s *State) Step(o service.Observation) []service.Decision {
 	if svc == nil {
 		return nil
 	}
-	return svc.step(o.At, o.Fact)
+	out := svc.step(o.At, o.Fact)
+	if svc.gone && svc.InFlight == nil {
+		delete(s.Services, o.Service)
+	}
+	return out
 }
 
 // turn is one step of one service: the moment, and the decisions so far.
@@ -52,6 +56,7 @@ func (svc *Service) step(at service.Instant, f service.Fact) []service.Decision 
 	case service.Tick:
 	}
 	t.settleOOM()
+	t.settleFailed()
 	t.considerRestart()
 	return t.out
 }
@@ -121,6 +126,9 @@ func (t *turn) unmeasured(cause string) {
 // set-property. The marks follow by themselves, being fractions of Max.
 func (t *turn) compareLimits(now limit.Set) {
 	was := t.limits
+	if t.InFlight != nil && was != (limit.Set{}) {
+		return // MemoryHigh is lifted for the last moments of this life
+	}
 	t.limits = now
 	if was == (limit.Set{}) || was == now {
 		return
@@ -138,73 +146,5 @@ func (t *turn) compareLimits(now limit.Set) {
 		if f.was != f.now {
 			t.note("limits-changed", "%s %v -> %v", f.name, f.was, f.now)
 		}
-	}
-}
-
-func (t *turn) unitChanged(u service.Unit) {
-	was, seen := t.unit, t.known
-	t.unit, t.known = u, true
-	if u.Incarnation != "" && u.Incarnation != t.Incarnation {
-		t.newLife(u)
-	}
-	t.AutoRestarts = u.AutoRestarts
-	if !seen || was.Phase != u.Phase {
-		t.phaseChanged(was.Phase, seen)
-	}
-}
-
-// newLife forgets what belonged to the cgroup that is gone.
-func (t *turn) newLife(u service.Unit) {
-	first := t.Incarnation == ""
-	byUs := t.InFlight != nil
-	switch {
-	case first:
-	case byUs:
-		t.note("unit-changed", "restarted by memsupd, main pid %d", u.MainPID)
-	case u.AutoRestarts > t.AutoRestarts:
-		t.note("unit-changed", "restarted by systemd, main pid %d", u.MainPID)
-	default:
-		// A person or a deploy: what the last version did says nothing of this one.
-		t.note("unit-changed", "restarted from outside memsupd, main pid %d", u.MainPID)
-		t.Budget.Forgive()
-		t.resolve(service.RuleExhausted, "restarted from outside memsupd")
-	}
-	t.Incarnation = u.Incarnation
-	t.sample, t.limits, t.stall = nil, limit.Set{}, stall{}
-	t.OOM.begin(first)
-}
-
-func (t *turn) phaseChanged(was service.Phase, seen bool) {
-	switch t.unit.Phase {
-	case service.Running:
-		if !seen {
-			t.note("adopted", "%s is running, main pid %d, cgroup %s", t.spec.Unit, t.unit.MainPID, t.unit.Cgroup)
-		}
-		t.resolve(service.RuleDown, "running again, main pid %d", t.unit.MainPID)
-	case service.Failed:
-		t.diedOfOOM()
-		t.raise(service.Alert{
-			Rule: service.RuleDown, Severity: service.Critical, Value: 1, Threshold: 1,
-			Message: fmt.Sprintf("%s failed (%s)", t.spec.Unit, t.unit.Result),
-		})
-		t.stopped("failed")
-	case service.Stopped, service.Absent, service.Masked:
-		if seen && was != t.unit.Phase {
-			t.note("unit-changed", "%s is %s", t.spec.Unit, t.unit.Phase)
-		}
-		t.resolve(service.RuleDown, "%s is %s", t.spec.Unit, t.unit.Phase)
-		t.stopped(string(t.unit.Phase))
-	case service.Starting, service.Stopping, service.Restarting:
-		if t.unit.Result == "oom-kill" {
-			t.diedOfOOM()
-		}
-	}
-}
-
-// stopped ends the alerts on memory that is no longer held.
-func (t *turn) stopped(why string) {
-	t.sample, t.limits, t.stall = nil, limit.Set{}, stall{}
-	for _, rule := range []string{service.RuleLivelock, service.RuleCritical, service.RuleWarning} {
-		t.resolve(rule, "the service %s", why)
 	}
 }

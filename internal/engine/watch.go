@@ -21,18 +21,28 @@ const (
 	// "active (running)". Half a million high events in 90 minutes were seen.
 	livelockAfter    = 20 * time.Second
 	livelockPressure = 20.0 // % of wall time stalled over 10 s
-	livelockForgets  = 30 * time.Second
+	// livelockGap is how long it may seem to get on in between before it counts as
+	// having got on: the kernel puts a thread to sleep for up to two seconds.
+	livelockGap     = 10 * time.Second
+	livelockForgets = 30 * time.Second
+	// highForgets is how long the kernel's high event stands for the warning mark.
+	highForgets = 30 * time.Second
 )
 
 // stall follows a service that is held at its MemoryHigh.
 type stall struct {
-	since time.Duration // 0: it is not
-	last  time.Duration // when it last was
+	since time.Duration // stalled ever since; 0: it is not
+	last  time.Duration // when it last was, or when an alert from before was taken over
+	high  time.Duration // when the kernel last held it there, stalled or not; 0: never
 }
 
 // watch holds the newest sample against the marks.
 func (t *turn) watch(prev *service.Sample, m service.Measured) {
-	t.watchHigh(prev)
+	held := t.heldAtHigh(prev)
+	if held {
+		t.stall.high = t.at.Boot
+	}
+	t.watchHigh(held)
 	limitMax, ok := t.sample.Limits.Max.Bytes()
 	if !ok || limitMax == 0 {
 		for _, rule := range []string{service.RuleCritical, service.RuleWarning} {
@@ -43,7 +53,7 @@ func (t *turn) watch(prev *service.Sample, m service.Measured) {
 	use := float64(t.sample.WorkingSet) / float64(limitMax)
 	w := t.spec.Watermarks
 	critical := t.mark(service.RuleCritical, service.Critical, w.Critical, use, false, m)
-	t.mark(service.RuleWarning, service.Warning, w.Warning, use, critical || t.heldAtHigh(prev), m)
+	t.mark(service.RuleWarning, service.Warning, w.Warning, use, critical || t.stayedAtHigh(), m)
 }
 
 // mark raises or resolves the alert of one watermark and reports whether it is
@@ -75,21 +85,36 @@ func (t *turn) heldAtHigh(prev *service.Sample) bool {
 		float64(t.sample.WorkingSet) >= highSlack*float64(high)
 }
 
-// watchHigh finds the livelock.
-func (t *turn) watchHigh(prev *service.Sample) {
-	now := t.at.Boot
-	p := t.sample.Pressure
-	held := t.heldAtHigh(prev) && (p == nil || p.Some.Avg10 >= livelockPressure)
+// stayedAtHigh reports whether the kernel held it at MemoryHigh a moment ago and it
+// did not get away from there since: not every sample comes with an event.
+func (t *turn) stayedAtHigh() bool {
+	high, ok := t.sample.Limits.High.Bytes()
+	return ok && t.stall.high != 0 && t.at.Boot-t.stall.high < highForgets &&
+		float64(t.sample.WorkingSet) >= (highSlack-t.spec.Watermarks.Hysteresis)*float64(high)
+}
+
+// watchHigh finds the livelock: held at MemoryHigh, as the newest sample says, and
+// stalled by it.
+func (t *turn) watchHigh(held bool) {
+	now, p := t.at.Boot, t.sample.Pressure
+	firing := t.Alerts.Get(service.RuleLivelock) != nil
+	held = held && (p == nil || p.Some.Avg10 >= livelockPressure)
+	st := &t.stall
+	gotOn := !firing && now-st.last >= max(livelockGap, t.spec.Interval*3/2)
 	switch {
-	case held && t.stall.since == 0:
-		t.stall = stall{since: now, last: now}
+	case held && (st.since == 0 || gotOn):
+		st.since, st.last = now, now
 	case held:
-		t.stall.last = now
-	case t.stall.since != 0 && now-t.stall.last >= livelockForgets:
-		t.stall = stall{}
+		st.last = now
+	case firing && st.last == 0: // of an earlier memsupd
+		st.last = now
+	case firing && now-st.last >= livelockForgets:
+		st.since, st.last = 0, 0
 		t.resolve(service.RuleLivelock, "no longer held at MemoryHigh %v", t.sample.Limits.High)
+	case gotOn:
+		st.since, st.last = 0, 0
 	}
-	if !held || now-t.stall.since < livelockAfter {
+	if !held || !t.livelocked() {
 		return
 	}
 	stalled := ""
@@ -98,8 +123,14 @@ func (t *turn) watchHigh(prev *service.Sample) {
 	}
 	t.raise(service.Alert{
 		Rule: service.RuleLivelock, Severity: service.Critical,
-		Value: (now - t.stall.since).Seconds(), Threshold: livelockAfter.Seconds(),
+		Value: (now - st.since).Seconds(), Threshold: livelockAfter.Seconds(),
 		Message: fmt.Sprintf("held at MemoryHigh %v for %v%s: %d high events; it needs more than it may have",
-			t.sample.Limits.High, (now - t.stall.since).Round(time.Second), stalled, t.sample.Events.High),
+			t.sample.Limits.High, (now - st.since).Round(time.Second), stalled, t.sample.Events.High),
 	})
+}
+
+// livelocked reports whether it was held for long enough, by what this memsupd saw.
+func (t *turn) livelocked() bool {
+	st := &t.stall
+	return st.since != 0 && st.last-st.since >= livelockAfter && t.at.Boot-st.last < livelockForgets
 }

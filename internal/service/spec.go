@@ -21,12 +21,11 @@ const (
 type Spec struct {
 	Name   string // as in URLs and commands: "api-server"
 	Driver Driver
-	Unit   string  // systemd unit, "walmart-api-server.service"; "" with cgroupfs
+	Unit   string  // "walmart-api-server.service"; with cgroupfs the name of its cgroup, "memsup-NAME.service"
 	Launch *Launch // nil: adopt the unit that systemd runs
 
-	// Limits are given to a launched service. An adopted unit keeps its own:
-	// only what it leaves unset is filled in from here, so that a drop-in is
-	// never overridden.
+	// Limits are given to a launched service. An adopted unit has its own, and
+	// none here, so that a drop-in is never overridden.
 	Limits limit.Set
 
 	Watermarks Watermarks
