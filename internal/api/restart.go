@@ -28,7 +28,9 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request, by string) {
 		by += ", because " + strconv.Quote(reason)
 	}
 	name := r.PathValue("service")
-	if err := extend(w, time.Now().Add(restartPatience+writeTimeout)); err != nil {
+	// The time for reading ended with the body; the one for the answer runs.
+	patience := time.Now().Add(restartPatience + writeTimeout)
+	if err := http.NewResponseController(w).SetWriteDeadline(patience); err != nil {
 		s.problem(w, http.StatusInternalServerError, "wait for a restart: %v", err)
 		return
 	}
@@ -49,13 +51,6 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request, by string) {
 	default:
 		s.problem(w, http.StatusServiceUnavailable, "the restart of %s did not begin: %v", name, err)
 	}
-}
-
-// extend lets an answer take longer than others. The time for reading counts too:
-// while a handler runs, the server reads on, to see the client leave.
-func extend(w http.ResponseWriter, deadline time.Time) error {
-	c := http.NewResponseController(w)
-	return errors.Join(c.SetReadDeadline(deadline), c.SetWriteDeadline(deadline))
 }
 
 // rejection is why a body is not taken.

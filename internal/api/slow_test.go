@@ -156,20 +156,22 @@ func TestRestartIsWaitedForPatiently(t *testing.T) {
 		<-ctx.Done()
 		return service.ActionRecord{Action: ended().Action}, ctx.Err()
 	}
-	virtual(t, l, func(p *pipes, _ func() error) {
-		c := p.dial()
-		begin := time.Now()
-		send(t, c, askRestart+"\r\n")
-		response, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if response.StatusCode != http.StatusAccepted || time.Since(begin) != restartPatience {
-			t.Errorf("%s after %v, want 202 after %v", response.Status, time.Since(begin), restartPatience)
-		}
-		c.Close()
-	})
+	for _, body := range []string{"\r\n", "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"} {
+		virtual(t, l, func(p *pipes, _ func() error) {
+			c := p.dial()
+			begin := time.Now()
+			send(t, c, askRestart+body)
+			response, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != http.StatusAccepted || time.Since(begin) != restartPatience {
+				t.Errorf("%s after %v, want 202 after %v", response.Status, time.Since(begin), restartPatience)
+			}
+			c.Close()
+		})
+	}
 }
 
 // Nobody waits any longer: the operator hears of it.
