@@ -38,20 +38,18 @@ func (t *turn) actionDone(d service.ActionDone) {
 	if f == nil || f.Action.ID != d.ID {
 		return // told twice
 	}
+	t.retry = 0
+	if d.Outcome == service.NotStarted || d.Outcome == service.Skipped {
+		t.neverBegan(f)
+	}
 	if t.Incarnation == f.Action.Before || t.Incarnation == d.Unit.Incarnation {
 		t.unitChanged(d.Unit) // otherwise a newer life was seen
 	}
 	t.InFlight = nil
-	t.retry = 0
 	record := &service.ActionRecord{Action: f.Action, Outcome: d.Outcome, Detail: d.Detail, Took: d.Took, Ended: t.at}
 	t.Last = record
 	switch d.Outcome {
 	case service.NotStarted, service.Skipped:
-		gaveUp := t.Budget.GaveUp
-		t.Budget = f.Budget
-		t.Budget.GaveUp = gaveUp
-		t.OOM.Treated = f.Treated
-		t.balked()
 	case service.Succeeded:
 		t.balks = 0
 		t.Budget.End(t.at.Boot)
@@ -71,9 +69,14 @@ func (t *turn) actionDone(d service.ActionDone) {
 	t.out = append(t.out, service.Decision{At: t.at, Service: t.spec.Name, End: &r})
 }
 
-// balked delays the next try: what never begins costs no budget, so nothing else
-// would bound it.
-func (t *turn) balked() {
+// neverBegan takes an action back and delays the next try: what never begins costs no
+// budget, so nothing else would bound it.
+func (t *turn) neverBegan(f *InFlight) {
+	gaveUp := t.Budget.GaveUp
+	t.Budget = f.Budget
+	t.Budget.GaveUp = gaveUp
+	t.OOM.Treated = f.Treated
+	t.InFlight = nil
 	if t.balks > 0 {
 		t.retry = t.at.Boot + min(time.Second<<min(t.balks, 6), balkMax)
 	}

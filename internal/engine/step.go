@@ -99,6 +99,10 @@ func (t *turn) measured(m service.Measured) {
 	if m.Incarnation != t.Incarnation || !t.known {
 		return // of a life that has ended, or not begun, as far as is known
 	}
+	if t.down() {
+		t.countKills(m.Sample.Events.OOMKill) // read before it ended
+		return
+	}
 	prev := t.sample
 	sample := m.Sample
 	if sample.Limits == (limit.Set{}) && prev != nil {

@@ -91,6 +91,15 @@ func (t *turn) phaseChanged(was service.Phase, seen bool) {
 	}
 }
 
+// down reports whether the unit holds no memory.
+func (t *turn) down() bool {
+	switch t.unit.Phase {
+	case service.Failed, service.Stopped, service.Absent, service.Masked:
+		return true
+	}
+	return false
+}
+
 // stopped ends the alerts on memory that is no longer held.
 func (t *turn) stopped(why string) {
 	t.sample, t.limits, t.stall = nil, limit.Set{}, stall{}

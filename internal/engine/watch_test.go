@@ -203,3 +203,12 @@ func TestBlindMemsupdRestartsNothing(t *testing.T) {
 	h.use(230)
 	h.want("note recovered", "begin api/restart/2")
 }
+
+func TestSampleThatComesAfterTheEndRaisesNothing(t *testing.T) {
+	h := newHost(t, nil)
+	h.use(100)
+	h.log = nil
+	h.see(service.UnitChanged{Unit: h.unit(service.Stopped)})
+	h.use(230)
+	h.want("note unit-changed")
+}

@@ -15,8 +15,10 @@ type actor struct {
 	spec service.Spec
 	s    *Supervisor
 
-	lives chan life // the newest life of the unit, for the goroutine that reads its cgroup
-	kicks chan kick // an event of the kernel's; further ones merge with the one that waits
+	lives chan life     // the newest life of the unit, for the goroutine that reads its cgroup
+	kicks chan kick     // an event of the kernel's; further ones merge with the one that waits
+	again chan struct{} // the unit is to be looked at, and told of, again
+	limit chan struct{} // the limits were changed
 	ended chan struct{}
 	once  sync.Once
 
@@ -36,7 +38,10 @@ type kick struct {
 }
 
 func newActor(spec service.Spec, s *Supervisor) *actor {
-	return &actor{spec: spec, s: s, lives: make(chan life, 1), kicks: make(chan kick, 1), ended: make(chan struct{})}
+	return &actor{
+		spec: spec, s: s, lives: make(chan life, 1), kicks: make(chan kick, 1),
+		again: make(chan struct{}, 1), limit: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
 }
 
 func (a *actor) sameAs(spec service.Spec) bool { return reflect.DeepEqual(a.spec, spec) }
@@ -72,6 +77,14 @@ func (a *actor) note(kind, format string, args ...any) {
 		At: a.s.host.Now(), Service: a.spec.Name,
 		Note: &service.Note{Kind: kind, Message: fmt.Sprintf(format, args...)},
 	})
+}
+
+// token leaves one in a channel that has room for one.
+func token(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // kick tells of a kernel event without ever waiting.

@@ -8,6 +8,7 @@ import (
 	"github.com/memsup/memsup/internal/cgroup"
 	"github.com/memsup/memsup/internal/limit"
 	"github.com/memsup/memsup/internal/service"
+	"github.com/memsup/memsup/internal/unit"
 )
 
 const (
@@ -52,6 +53,8 @@ func (a *actor) follow(ctx context.Context) {
 			return
 		case <-unit.Changed():
 		case <-again.C:
+		case <-a.again:
+			f.seen = false
 		}
 		if wait := f.look(ctx); wait > 0 {
 			again.Reset(wait)
@@ -73,6 +76,10 @@ func (f *follower) look(ctx context.Context) time.Duration {
 		f.launched = true
 		if err := f.unit.Start(lctx); err != nil {
 			f.note("trouble", "launch: %v", err)
+			if errors.Is(err, unit.ErrDisconnected) {
+				f.launched = false
+				return lookAgain
+			}
 		}
 		return time.Millisecond // look at what came of it
 	}
@@ -81,7 +88,7 @@ func (f *follower) look(ctx context.Context) time.Duration {
 		f.live(life{incarnation: l.Unit.Incarnation, cgroup: l.Unit.Cgroup})
 		f.seen, f.last = true, l.Unit
 	}
-	if l.Unit.Phase == service.Running {
+	if l.Unit.Phase == service.Running && !l.Unit.JobPending { // a restart brings its own limits
 		return f.settleLimits(lctx, l)
 	}
 	return 0
@@ -150,7 +157,7 @@ func (f *follower) settleLimits(ctx context.Context, l Look) time.Duration {
 		f.note("trouble", "the unit says MemoryMax=%v MemoryHigh=%v, the kernel has %v and %v and keeps them",
 			l.Limits.Max, l.Limits.High, now.Max, now.High)
 	}
-	f.kick(kick{cause: service.Requested}) // let the engine see them at once
+	token(f.limit) // let the engine see them at once
 	return 0
 }
 

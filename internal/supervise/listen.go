@@ -98,16 +98,24 @@ func (s *Supervisor) killed(ctx context.Context, k kmsg.Kill) {
 	}
 }
 
-// owner returns the actor of the service that a cgroup belongs to, or nil.
+// owner returns the actor of the service that a cgroup belongs to, the innermost of
+// several, or nil. The unit may have lost its cgroup by now.
+//
+// The kernel log names cgroups from the host's root. In a cgroup namespace (a
+// container) memsupd cannot tell where its own root lies below that, and two
+// containers may hold services of the same name: rather than to blame one for the
+// other's kill, victims go unnamed there, and the counter alone tells of them.
 func (s *Supervisor) owner(path string) *actor {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for name, st := range s.statuses {
-		if within(path, st.Cgroup) {
-			return s.actors[name]
+	var found *actor
+	deepest := 0
+	for name, dir := range s.cgroups {
+		if within(path, dir) && len(dir) > deepest {
+			found, deepest = s.actors[name], len(dir)
 		}
 	}
-	return nil
+	return found
 }
 
 // within reports whether the cgroup path is dir or below it.

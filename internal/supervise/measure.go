@@ -58,6 +58,8 @@ func (a *actor) measure(ctx context.Context) {
 				g = a.open(ctx, now)
 			}
 			a.sample(ctx, &g, kick{cause: service.Scheduled}, true)
+		case <-a.limit:
+			a.sample(ctx, &g, kick{cause: service.Requested}, true)
 		case k := <-a.kicks:
 			at := a.s.host.Now().Boot
 			if wait := last + storm - at; wait > 0 {
@@ -68,7 +70,7 @@ func (a *actor) measure(ctx context.Context) {
 				continue
 			}
 			last = at
-			a.sample(ctx, &g, k, k.cause == service.Requested)
+			a.sample(ctx, &g, k, false)
 		case <-held.C:
 			last = a.s.host.Now().Boot
 			a.sample(ctx, &g, waits, false)

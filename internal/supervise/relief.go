@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -67,4 +68,22 @@ func (r relief) end(restore bool) error {
 		return fmt.Errorf("put MemoryHigh back: %w", err)
 	}
 	return nil
+}
+
+// unrelieve puts MemoryHigh back that a memsupd lifted which was killed before the
+// restart began.
+func (a *actor) unrelieve(ctx context.Context, of Unit) error {
+	l, err := of.Look(ctx)
+	if _, limited := l.Limits.High.Bytes(); err != nil || !limited || l.Unit.Cgroup == "" {
+		return err
+	}
+	g, err := cgroup.Open(a.s.host.CgroupRoot, l.Unit.Cgroup)
+	if err != nil {
+		return fmt.Errorf("put MemoryHigh back: %w", err)
+	}
+	set, err := g.ReadLimits()
+	if err == nil && !set.High.IsMax() {
+		return g.Close()
+	}
+	return errors.Join(err, relief{group: g, high: l.Limits.High}.end(err == nil))
 }

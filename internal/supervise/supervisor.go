@@ -38,6 +38,7 @@ type Supervisor struct {
 	order    []string
 	statuses map[string]service.Status
 	points   map[string]*store.Ring
+	cgroups  map[string]string // the newest of each service, which may be gone
 }
 
 // New returns a supervisor of the given services that goes on from saved, the
@@ -51,6 +52,7 @@ func New(host Host, saved *engine.State, specs []service.Spec) *Supervisor {
 		actors:   map[string]*actor{},
 		statuses: map[string]service.Status{},
 		points:   map[string]*store.Ring{},
+		cgroups:  map[string]string{},
 	}
 	s.configure(specs)
 	return s
@@ -114,6 +116,9 @@ func (s *Supervisor) step(ctx context.Context, o service.Observation) []service.
 				s.actors[d.Service].begin(ctx, *d.Begin, ticket, err)
 			case d.End != nil:
 				s.answer(*d.End)
+				if a := s.actors[d.Service]; a != nil {
+					token(a.again) // what the action saw may be older than what was told
+				}
 			}
 		}
 	}
@@ -132,6 +137,9 @@ func (s *Supervisor) publish(o service.Observation) {
 	for _, name := range names {
 		if st, ok := s.state.Status(name, o.At); ok {
 			s.statuses[name] = st
+			if st.Cgroup != "" {
+				s.cgroups[name] = st.Cgroup
+			}
 		}
 	}
 	if m, ok := o.Fact.(service.Measured); ok && s.points[o.Service] != nil {
@@ -194,6 +202,7 @@ func (s *Supervisor) configure(specs []service.Spec) []*actor {
 		if s.actors[name] == nil {
 			delete(s.statuses, name)
 			delete(s.points, name)
+			delete(s.cgroups, name)
 		}
 	}
 	for _, a := range old {

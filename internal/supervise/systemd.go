@@ -2,8 +2,6 @@ package supervise
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/memsup/memsup/internal/service"
 	"github.com/memsup/memsup/internal/unit"
@@ -33,43 +31,6 @@ func (u *systemdUnit) Look(ctx context.Context) (Look, error) {
 		return Look{}, err
 	}
 	return Look{Unit: unitOf(st), Limits: st.Limits, StopTimeout: st.StopTimeout}, nil
-}
-
-func (u *systemdUnit) Start(ctx context.Context) error {
-	l := u.spec.Launch
-	if l == nil {
-		_, err := u.manager.Start(ctx, u.spec.Unit)
-		return err
-	}
-	_, err := u.manager.Launch(ctx, unit.Spec{
-		Name: u.spec.Unit, Description: "memsup service " + u.spec.Name,
-		Exec: l.Exec, Env: l.Environment, WorkingDir: l.Directory, User: l.User, Group: l.Group,
-		Limits: u.spec.Limits, StopTimeout: l.StopTimeout,
-		OOMPolicy: "continue", Restart: "on-failure", RestartSec: time.Second,
-	})
-	return err
-}
-
-// Restart restarts the unit. A launched one that has ended is unloaded with all
-// that systemd knew of it, and is launched anew.
-func (u *systemdUnit) Restart(ctx context.Context) error {
-	if u.spec.Launch != nil {
-		st, err := u.manager.State(ctx, u.spec.Unit)
-		if err != nil {
-			return err
-		}
-		switch {
-		case st.LoadState == "not-found":
-			return u.Start(ctx)
-		case st.ActiveState == "failed":
-			if err := u.manager.ResetFailed(ctx, u.spec.Unit); err != nil && !errors.Is(err, unit.ErrNotFound) {
-				return err
-			}
-			return u.Start(ctx)
-		}
-	}
-	_, err := u.manager.Restart(ctx, u.spec.Unit)
-	return err
 }
 
 func (u *systemdUnit) ApplyLimits(ctx context.Context) error {
