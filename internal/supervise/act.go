@@ -53,6 +53,7 @@ func (a *actor) restart(ctx context.Context, act service.Action) {
 			a.note("trouble", "%v", err)
 		}
 	}
+	relief.breathe(ctx)
 	rctx, cancel := context.WithTimeout(ctx, allowance(l))
 	defer cancel()
 	err = target.Restart(rctx)

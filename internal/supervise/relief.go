@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/memsup/memsup/internal/cgroup"
 	"github.com/memsup/memsup/internal/limit"
@@ -19,7 +20,17 @@ import (
 type relief struct {
 	group *cgroup.Group // nil: there was nothing to lift
 	high  limit.Value
+	max   limit.Value
 }
+
+const (
+	// breath is how long a service that was held at MemoryHigh may go on before it
+	// is told to end: clients wait in its socket's queue, which it had no time to
+	// look at, and which is thrown away when it closes the socket.
+	breath = 2 * time.Second
+	// breathEnds cuts that short at this share of MemoryMax.
+	breathEnds = 0.95
+)
 
 // relieve lifts memory.high of the cgroup at path.
 func (a *actor) relieve(path string) (r relief, err error) {
@@ -40,15 +51,40 @@ func (a *actor) relieve(path string) (r relief, err error) {
 	}()
 	set, err := g.ReadLimits()
 	if err == nil && !set.High.IsAbsent() && !set.High.IsMax() {
-		err = g.SetLimits(limit.Set{High: limit.Max})
-		if err == nil {
-			return relief{group: g, high: set.High}, nil
+		if err = g.SetLimits(limit.Set{High: limit.Max}); err == nil {
+			return relief{group: g, high: set.High, max: set.Max}, nil
 		}
 	}
 	if err != nil && !errors.Is(err, cgroup.ErrGone) {
 		return relief{}, fmt.Errorf("lift MemoryHigh: %w", err)
 	}
 	return relief{}, nil
+}
+
+// breathe waits while the service makes good for the time that it was held.
+func (r relief) breathe(ctx context.Context) {
+	if r.group == nil {
+		return
+	}
+	high, _ := r.high.Bytes()
+	most, limited := r.max.Bytes()
+	enough := time.NewTimer(breath)
+	defer enough.Stop()
+	look := time.NewTicker(breath / 20)
+	defer look.Stop()
+	for first := true; ; first = false {
+		now, err := r.group.Current()
+		if err != nil || first && float64(now) < breathEnds*float64(high) || limited && float64(now) > breathEnds*float64(most) {
+			return // it is gone, it was not held, or it must not have more
+		}
+		select {
+		case <-look.C:
+		case <-enough.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // end lets go of the cgroup. With restore, memory.high is put back if the cgroup is

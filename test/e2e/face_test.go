@@ -97,7 +97,7 @@ func TestHostThatWillNotDo(t *testing.T) {
 	if code := exitCode(err); code != 78 {
 		t.Errorf("exit code %d, want 78", code)
 	}
-	if strings.Count(strings.TrimSpace(out), "\n") != 0 || !strings.Contains(out, "cgroup v2") || !strings.Contains(out, "mount -t cgroup2") {
+	if strings.Count(strings.TrimSpace(out), "\n") != 0 || !strings.Contains(out, "cgroup v2") || !strings.Contains(out, "systemd.unified_cgroup_hierarchy=1") {
 		t.Errorf("it says\n%s", out)
 	}
 }

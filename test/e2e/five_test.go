@@ -97,7 +97,8 @@ func TestFiveServicesAsInTheSourceDocument(t *testing.T) {
 			if w, _ := st.Marks.Critical.Bytes(); w>>20 < s.marked-1 || w>>20 > s.marked {
 				t.Errorf("%s: critical at %d MiB, want %d", s.name, w>>20, s.marked)
 			}
-			if w, _ := st.Marks.Warning.Bytes(); w>>20 < s.high-1 || w>>20 > s.high {
+			// The document rounds: 78 % of 1 GiB is 798.7 MiB.
+			if w, _ := st.Marks.Warning.Bytes(); w>>20 < s.high-2 || w>>20 > s.high {
 				t.Errorf("%s: warning at %d MiB, want MemoryHigh, %d", s.name, w>>20, s.high)
 			}
 		}

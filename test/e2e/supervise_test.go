@@ -94,7 +94,7 @@ func TestUnitsThatAreNotThereYet(t *testing.T) {
 func edit(t *testing.T, unit, text string) {
 	t.Helper()
 	write(t, "/run/text", text)
-	write(t, "/run/editor", "#!/bin/sh\nfor file; do :; done\nexec sed -i '/^### Anything between/r /run/text' \"$file\"\n")
+	write(t, "/run/editor", "#!/bin/sh\nfor file; do :; done\nexec sed -i -e '/^### Anything between/,/^### [A-Z][a-z]* below/{/^###/!d}' -e '/^### Anything between/r /run/text' \"$file\"\n")
 	run(t, "chmod", "+x", "/run/editor")
 	run(t, "env", "SYSTEMD_EDITOR=/run/editor", "script", "-qec", "systemctl edit "+unit, "/dev/null")
 }

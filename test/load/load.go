@@ -23,7 +23,8 @@ const (
 // Summary counts the requests by their end.
 type Summary struct {
 	OK int
-	// Refused found nobody listening: a service that is between two lives.
+	// Refused found nobody who took the connection: a service that is between two
+	// lives. Nothing of the request was sent, so whoever sends it may do so again.
 	Refused int
 	// Dropped were accepted and not answered: reset, closed, timed out, or answered
 	// with a server's error. A graceful restart drops none.
@@ -110,7 +111,7 @@ func (l *Load) one(u string) {
 	switch {
 	case err == nil:
 		l.sum.OK++
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case neverConnected(err):
 		l.sum.Refused++
 	default:
 		l.sum.Dropped++
@@ -118,4 +119,12 @@ func (l *Load) one(u string) {
 			l.sum.First = err
 		}
 	}
+}
+
+// neverConnected reports whether the connection was refused, or reset while it
+// waited in the queue of a socket that was closed.
+func neverConnected(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" &&
+		(errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET))
 }
