@@ -26,8 +26,10 @@ type relief struct {
 const (
 	// breath is how long a service that was held at MemoryHigh may go on before it
 	// is told to end: clients wait in its socket's queue, which it had no time to
-	// look at, and which is thrown away when it closes the socket.
-	breath = 2 * time.Second
+	// look at, and which is thrown away when it closes the socket. The kernel lets a
+	// thread that it holds sleep for two seconds on end (MEMCG_MAX_HIGH_DELAY_JIFFIES
+	// in mm/memcontrol.c), also past the lifting; the rest is for answering.
+	breath = 5 * time.Second
 	// breathEnds cuts that short at this share of MemoryMax.
 	breathEnds = 0.95
 )
@@ -70,7 +72,7 @@ func (r relief) breathe(ctx context.Context) {
 	most, limited := r.max.Bytes()
 	enough := time.NewTimer(breath)
 	defer enough.Stop()
-	look := time.NewTicker(breath / 20)
+	look := time.NewTicker(breath / 50)
 	defer look.Stop()
 	for first := true; ; first = false {
 		now, err := r.group.Current()
