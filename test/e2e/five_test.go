@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -83,6 +84,7 @@ func startFive(t *testing.T, trouble string, config ...string) {
 // troubleshooting. What they are to show is checked.
 func TestFiveServicesAsInTheSourceDocument(t *testing.T) {
 	startFive(t, "pricing", "restartOnCritical: false")
+	since := started[t.Name()]
 	t.Run("starting one brings up the others, with their limits", func(t *testing.T) {
 		for _, s := range five {
 			st := waitStatus(t, s.name, "is supervised", func(st service.Status) bool { return st.Phase == service.Running && st.Sample != nil })
@@ -102,9 +104,22 @@ func TestFiveServicesAsInTheSourceDocument(t *testing.T) {
 				t.Errorf("%s: warning at %d MiB, want MemoryHigh, %d", s.name, w>>20, s.high)
 			}
 		}
-		// The server was started last: its requests need the others.
-		if out := shell(t, "systemctl show walmart-api-server walmart-pricing --property=ActiveEnterTimestampMonotonic --value"); out == "" {
-			t.Error("no times of start")
+		out := shell(t, "journalctl --no-pager -o cat -u memsupd MEMSUP_NOTE=trouble --since '"+since+"'")
+		if strings.TrimSpace(out) != "" {
+			t.Errorf("memsupd had trouble: %s", out)
+		}
+		up := func(name string) int {
+			at := run(t, "systemctl", "show", "walmart-"+name, "--property=ActiveEnterTimestampMonotonic", "--value")
+			n, err := strconv.Atoi(strings.TrimSpace(at))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for _, s := range five {
+			if up(s.name) > up("api-server") {
+				t.Errorf("the server, which needs %s, was up before it", s.name)
+			}
 		}
 	})
 	t.Run("monitor", func(t *testing.T) {
