@@ -41,6 +41,8 @@ func (t *turn) actionDone(d service.ActionDone) {
 	t.retry = 0
 	if d.Outcome == service.NotStarted || d.Outcome == service.Skipped {
 		t.neverBegan(f)
+	} else if d.Unit.Incarnation != f.Action.Before {
+		t.Brought = d.Unit.Incarnation
 	}
 	if t.Incarnation == f.Action.Before || t.Incarnation == d.Unit.Incarnation {
 		t.unitChanged(d.Unit) // otherwise a newer life was seen

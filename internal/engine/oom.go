@@ -62,7 +62,10 @@ func (t *turn) countKills(counter uint64) {
 // oomKilled takes a kill that the kernel log tells.
 func (t *turn) oomKilled(v service.Victim) {
 	o := &t.OOM
-	if o.Unnamed > 0 && t.at.Boot-o.Last < oomSettles {
+	if t.at.Boot-o.Last >= oomSettles {
+		o.Unnamed = 0
+	}
+	if o.Unnamed > 0 {
 		o.Unnamed--
 		t.name(v)
 		return

@@ -148,3 +148,17 @@ func TestTreatmentThatNeverBeganIsStillDue(t *testing.T) {
 	h.see(service.ActionDone{ID: "api/restart/1", Outcome: service.NotStarted, Unit: h.unit(service.Running)})
 	h.want("end api/restart/1 not-started", "begin api/restart/2")
 }
+
+func TestKilledAgainAndAgainWhileItStarts(t *testing.T) {
+	h := newHost(t, nil)
+	h.use(100)
+	for n := range uint32(3) { // it is never seen to run
+		u := h.unit(service.Starting)
+		u.Result, u.AutoRestarts = "oom-kill", n
+		h.see(service.UnitChanged{Unit: u})
+		h.life++
+	}
+	if n := h.s.Services["api"].OOM.Total; n != 3 {
+		t.Errorf("counted %d kills", n)
+	}
+}

@@ -240,3 +240,16 @@ func TestLaunchedServiceThatWasStoppedCanBeStartedByHand(t *testing.T) {
 		h.want(tc.want)
 	}
 }
+
+func TestLifeBetweenTheDecisionAndTheRestartForgivesNothing(t *testing.T) {
+	h := newHost(t, func(s *service.Spec) { s.Restart.MaxRestarts = 1 })
+	h.use(230)
+	h.life++ // somebody restarts it, and it fails, before memsupd's restart begins
+	h.see(service.UnitChanged{Unit: h.unit(service.Failed)})
+	h.restarted()
+	h.see(service.UnitChanged{Unit: h.unit(service.Running)})
+	h.wait(10 * time.Minute)
+	h.log = nil
+	h.use(230)
+	h.want("memory-critical firing", "memory-warning firing", "restarts-exhausted firing")
+}

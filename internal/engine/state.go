@@ -33,6 +33,7 @@ type Service struct {
 	// what happened meanwhile. The counter rises before the next life begins.
 	Incarnation  string                `json:"incarnation"`
 	AutoRestarts uint32                `json:"autoRestarts"`
+	Brought      string                `json:"brought"` // the incarnation that memsupd's last action led to
 	Last         *service.ActionRecord `json:"last,omitempty"`
 
 	spec    service.Spec

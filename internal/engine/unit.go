@@ -8,7 +8,7 @@ import (
 )
 
 // unitChanged takes the state of the unit. One without a phase was not seen, and
-// one of a life that memsupd ended was read before: neither says anything now.
+// one of a life that is over was read before: neither says anything now.
 func (t *turn) unitChanged(u service.Unit) {
 	if u.Phase == "" || t.isPast(u.Incarnation) {
 		return
@@ -18,23 +18,25 @@ func (t *turn) unitChanged(u service.Unit) {
 	if u.Incarnation != "" && u.Incarnation != t.Incarnation {
 		t.newLife(u, seen)
 	}
+	if u.Phase != service.Running {
+		t.diedOfOOM()
+	}
 	if !seen || was.Phase != u.Phase {
 		t.phaseChanged(was.Phase, seen)
 	}
 }
 
-// isPast reports whether an incarnation is the one that memsupd's last action
-// ended. An incarnation never comes back.
+// isPast reports whether an incarnation is the one that memsupd last acted on and is
+// over. It never comes back.
 func (t *turn) isPast(incarnation string) bool {
-	return t.Last != nil && t.Last.Outcome == service.Succeeded &&
-		incarnation != "" && incarnation == t.Last.Before && incarnation != t.Incarnation
+	return t.Last != nil && incarnation != "" && incarnation == t.Last.Before && incarnation != t.Incarnation
 }
 
 // newLife forgets what belonged to the cgroup that is gone. seen: the unit was
 // observed before, though perhaps never running.
 func (t *turn) newLife(u service.Unit, seen bool) {
 	first := t.Incarnation == ""
-	byUs := t.InFlight != nil
+	byUs := t.InFlight != nil || u.Incarnation == t.Brought
 	switch {
 	case first:
 	case byUs:
@@ -69,7 +71,6 @@ func (t *turn) phaseChanged(was service.Phase, seen bool) {
 			t.resolve(service.RuleFailed, "running again, main pid %d", t.unit.MainPID)
 		}
 	case service.Failed:
-		t.diedOfOOM()
 		t.raise(service.Alert{
 			Rule: service.RuleDown, Severity: service.Critical, Value: 1, Threshold: 1,
 			Message: fmt.Sprintf("%s failed (%s)", t.spec.Unit, t.unit.Result),
@@ -84,10 +85,6 @@ func (t *turn) phaseChanged(was service.Phase, seen bool) {
 			t.resolve(service.RuleFailed, "%s is %s", t.spec.Unit, t.unit.Phase)
 		}
 		t.stopped(string(t.unit.Phase))
-	case service.Starting, service.Stopping, service.Restarting:
-		if t.unit.Result == "oom-kill" {
-			t.diedOfOOM()
-		}
 	}
 }
 
