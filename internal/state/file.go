@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/memsup/memsup/internal/engine"
@@ -99,7 +100,7 @@ func decode(b []byte) (*Saved, error) {
 			return nil, fmt.Errorf("corrupt: service %.70q", n)
 		}
 		for rule, a := range svc.Alerts.Firing {
-			if a == nil {
+			if a == nil || a.Rule != rule {
 				return nil, fmt.Errorf("corrupt: service %s: alert %.70q", n, rule)
 			}
 		}
@@ -147,14 +148,14 @@ func save(dir string, b []byte) (err error) {
 
 // sweep removes temporary files that a killed daemon left.
 func sweep(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, "."+name+".*"))
+	left, err := os.ReadDir(dir)
+	for _, f := range left {
+		if strings.HasPrefix(f.Name(), "."+name+".") {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("sweep state directory: %w", err)
-	}
-	for _, f := range left {
-		if err := os.Remove(f); err != nil {
-			return fmt.Errorf("sweep state directory: %w", err)
-		}
 	}
 	return nil
 }

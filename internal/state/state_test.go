@@ -131,21 +131,3 @@ func TestTemporaryFilesAreSwept(t *testing.T) {
 		t.Error("left:", err)
 	}
 }
-
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`{"version":1,"engine":{"version":1,"services":{"api":{"alerts":{"count":1}}}}}`))
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		s, err := decode(b)
-		if err != nil {
-			return
-		}
-		// What was accepted can be supervised with.
-		s.Engine.Rebase(time.Hour)
-		var specs []service.Spec
-		for n := range s.Engine.Services {
-			specs = append(specs, service.Spec{Name: n})
-		}
-		s.Engine.Configure(specs)
-		s.Engine.Step(service.Observation{At: at, Fact: service.Tick{}})
-	})
-}

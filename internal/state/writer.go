@@ -1,11 +1,14 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/memsup/memsup/internal/engine"
@@ -37,14 +40,15 @@ type Writer struct {
 	once sync.Once
 }
 
-// NewWriter starts a writer for the directory dir, which exists. Temporary files
-// that an earlier one left are removed.
+// NewWriter starts a writer for the directory dir, which must be there. Temporary
+// files that an earlier one left are removed; that they cannot be is told by
+// [Writer.Err] until a write succeeds, and keeps nobody from supervising.
 func NewWriter(dir, bootID string) (*Writer, error) {
-	if err := sweep(dir); err != nil {
-		return nil, err
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		return nil, fmt.Errorf("state directory %s: %w", dir, cmp.Or[error](err, syscall.ENOTDIR))
 	}
 	w := &Writer{
-		dir: dir, bootID: bootID,
+		dir: dir, bootID: bootID, err: sweep(dir),
 		changed: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		quit:    make(chan struct{}),
@@ -84,7 +88,12 @@ func (w *Writer) Durable(ctx context.Context, ticket uint64) error {
 		}
 		select {
 		case <-changed:
-		case <-w.done:
+		case <-w.done: // after its last write, which may have been this one
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.tried >= ticket {
+				return w.err
+			}
 			return ErrClosed
 		case <-ctx.Done():
 			return fmt.Errorf("wait for state: %w", ctx.Err())
