@@ -19,7 +19,7 @@
 //   - It returns 0 for a file that it could not read, so a vanishing cgroup looks
 //     like memory dropping to nothing, which ruins a trend and resolves an alert.
 //   - It opens, reads through bufio and closes some twenty files and fills maps
-//     of strings: some forty times the CPU time of [Group.Read], and 300
+//     of strings: some eight times the instructions of [Group.Read], and 340
 //     allocations to its none (BenchmarkSample, figures in docs/benchmarks.md).
 //   - Its event channel has no context and blocks when its reader leaves.
 //
