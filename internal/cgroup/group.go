@@ -32,7 +32,7 @@ type Group struct {
 type Option func(*Group)
 
 // Lean keeps only the directory's descriptor and opens each file for each read:
-// four times the CPU time of a sample for a fourteenth of the descriptors. An open
+// nearly twice the work of a sample for a fourteenth of the descriptors. An open
 // cgroup file costs the kernel some 5 KiB, so thirteen of them are nothing for five
 // services and 300 MB for five thousand: be lean from a few hundred on.
 func Lean() Option { return func(g *Group) { g.lean = true } }
