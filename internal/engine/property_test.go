@@ -88,10 +88,11 @@ func TestWhateverHappens(t *testing.T) {
 					h.see(service.UnitChanged{Unit: h.past})
 				}
 			},
-			"saved":       func(*rapid.T) { h.save() },
-			"kill -9":     func(*rapid.T) { h.comeBack() },
-			"reboot":      func(t *rapid.T) { h.reboot(rapid.IntRange(1, 1000).Draw(t, "seconds")) },
-			"reconfigure": func(t *rapid.T) { h.reconfigure(rapid.IntRange(0, 4).Draw(t, "restarts")) },
+			"saved":                              func(*rapid.T) { h.save() },
+			"kill -9":                            func(*rapid.T) { h.comeBack() },
+			"kill -9 before the file is written": func(*rapid.T) { h.beforeTheFile() },
+			"reboot":                             func(t *rapid.T) { h.reboot(rapid.IntRange(1, 1000).Draw(t, "seconds")) },
+			"reconfigure":                        func(t *rapid.T) { h.reconfigure(rapid.IntRange(0, 4).Draw(t, "restarts")) },
 			"removed while it is restarted": func(*rapid.T) {
 				if h.flight != nil {
 					h.s.Configure(nil)
@@ -170,6 +171,9 @@ func (h *sim) check() {
 		h.Fatalf("%d kills counted, %d told (counter %d, log %d, result %d)", svc.OOM.Total, want, h.byCounter, h.byLog, h.byResult)
 	}
 	h.see(service.Tick{})
+	if a, b := h.encode(h.s), h.encode(h.twin); string(a) != string(b) {
+		h.Fatalf("two engines, two states:\n%s\n%s", a, b)
+	}
 	if due, ok := h.s.Due(); ok && due <= h.boot {
 		h.Fatalf("due %v ago", h.boot-due)
 	}

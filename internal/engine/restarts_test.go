@@ -253,3 +253,17 @@ func TestLifeBetweenTheDecisionAndTheRestartForgivesNothing(t *testing.T) {
 	h.use(230)
 	h.want("memory-critical firing", "memory-warning firing", "restarts-exhausted firing")
 }
+
+func TestLifeThatIsFirstSeenWhenItHasEnded(t *testing.T) {
+	h := newHost(t, func(s *service.Spec) { s.Restart.MaxRestarts = 1 })
+	h.use(230)
+	h.restarted()
+	for _, p := range []service.Phase{service.Starting, service.Running} {
+		u := h.unit(p)
+		u.Incarnation, u.AutoRestarts = "after "+string(p), 2 // counted before the next begins
+		h.see(service.UnitChanged{Unit: u})
+	}
+	if n := len(h.s.Services["api"].Budget.Starts); n != 1 {
+		t.Error("its restarts were forgiven, though nobody restarted it")
+	}
+}

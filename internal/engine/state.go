@@ -28,13 +28,11 @@ type Service struct {
 	InFlight *InFlight      `json:"inFlight,omitempty"`
 	Actions  uint64         `json:"actions"` // ever begun, for their IDs
 	OOM      OOM            `json:"oom"`
-	// Incarnation is of the unit when last seen, and AutoRestarts what its driver
-	// had counted when that life was first seen: a daemon that comes back can tell
-	// what happened meanwhile. The counter rises before the next life begins.
-	Incarnation  string                `json:"incarnation"`
-	AutoRestarts uint32                `json:"autoRestarts"`
-	Brought      string                `json:"brought"` // the incarnation that memsupd's last action led to
-	Last         *service.ActionRecord `json:"last,omitempty"`
+	// Incarnation is of the unit when last seen, so that a daemon that comes back
+	// can tell what happened meanwhile.
+	Incarnation string                `json:"incarnation"`
+	Brought     string                `json:"brought"` // the incarnation that memsupd's last action led to
+	Last        *service.ActionRecord `json:"last,omitempty"`
 
 	spec    service.Spec
 	unit    service.Unit

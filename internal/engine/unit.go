@@ -41,7 +41,7 @@ func (t *turn) newLife(u service.Unit, seen bool) {
 	case first:
 	case byUs:
 		t.note("unit-changed", "restarted by memsupd, main pid %d", u.MainPID)
-	case u.AutoRestarts > t.AutoRestarts:
+	case u.AutoRestarts > 0: // counted since the last start by hand
 		t.note("unit-changed", "it ended by itself and was started again, main pid %d", u.MainPID)
 	default:
 		// A person or a deploy: what the last version did says nothing of this one.
@@ -52,7 +52,7 @@ func (t *turn) newLife(u service.Unit, seen bool) {
 	if !first {
 		t.resolve(service.RuleLivelock, "the service was restarted")
 	}
-	t.Incarnation, t.AutoRestarts = u.Incarnation, u.AutoRestarts
+	t.Incarnation = u.Incarnation
 	t.sample, t.limits, t.stall = nil, limit.Set{}, stall{}
 	t.OOM.begin(t.at.Boot, first && !seen)
 	if !byUs && u.Phase == service.Running {

@@ -65,10 +65,14 @@ func (t *turn) mark(rule string, sev service.Severity, mark, use float64, told b
 		t.resolve(rule, "working set at %.1f %% of MemoryMax, below the mark of %.0f %%", use*100, mark*100)
 		return false
 	}
+	why := fmt.Sprintf("(mark %.0f %%)", mark*100)
+	if !over {
+		why = fmt.Sprintf("and held at MemoryHigh %v", t.sample.Limits.High)
+	}
 	a := service.Alert{
 		Rule: rule, Severity: sev, Value: use, Threshold: mark,
-		Message: fmt.Sprintf("working set %s is %.1f %% of MemoryMax %v (mark %.0f %%)",
-			limit.Humanize(t.sample.WorkingSet), use*100, t.sample.Limits.Max, mark*100),
+		Message: fmt.Sprintf("working set %s is %.1f %% of MemoryMax %v %s",
+			limit.Humanize(t.sample.WorkingSet), use*100, t.sample.Limits.Max, why),
 	}
 	if firing == nil && m.Seen != 0 {
 		a.LatencyNs = int64(t.at.Boot - m.Seen)

@@ -74,7 +74,7 @@ type Unit struct {
 	// Incarnation names one life of the unit (systemd's invocation ID): a
 	// restart gives a new one.
 	Incarnation  string    `json:"incarnation"`
-	AutoRestarts uint32    `json:"autoRestarts"` // systemd's NRestarts: its own restarts, not ours
+	AutoRestarts uint32    `json:"autoRestarts"` // systemd's NRestarts: by itself, since the last start by hand
 	Since        time.Time `json:"since"`        // of ActiveState
 	JobPending   bool      `json:"jobPending"`   // systemd has a job queued or running for it
 }
