@@ -27,7 +27,7 @@ func (s *State) Status(name string, now service.Instant) (service.Status, bool) 
 		st.Phase = service.Starting
 	}
 	if svc.unit.Phase == service.Running {
-		st.RunningSince = svc.unit.Since
+		st.RunningSince, st.Unmeasured = svc.unit.Since, svc.blind
 	}
 	if svc.sample != nil {
 		sample := *svc.sample

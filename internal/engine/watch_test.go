@@ -92,11 +92,11 @@ func TestUnmeasuredIsToldOncePerCauseAndShown(t *testing.T) {
 		h.see(service.Unmeasured{Cause: "open cgroup /api: permission denied"})
 	}
 	st, _ := h.s.Status("api", h.at())
-	if !strings.Contains(st.Detail, "permission denied") || st.Sample == nil {
+	if !strings.Contains(st.Detail, "permission denied") || st.Unmeasured == "" || st.Sample == nil {
 		t.Errorf("detail %q, sample %v", st.Detail, st.Sample)
 	}
 	h.use(100)
-	if st, _ = h.s.Status("api", h.at()); st.Detail != "" {
+	if st, _ = h.s.Status("api", h.at()); st.Detail != "" || st.Unmeasured != "" {
 		t.Errorf("measured again, the detail is %q", st.Detail)
 	}
 	if diff := cmp.Diff([]string{"note trouble", "note recovered"}, h.log); diff != "" {

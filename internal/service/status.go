@@ -14,10 +14,12 @@ type Status struct {
 	Driver Driver `json:"driver"`
 	Mode   string `json:"mode"` // "adopt" or "launch"
 
-	Phase   Phase  `json:"phase"`
-	Detail  string `json:"detail,omitempty"` // why it is in that phase, with the fix where there is one
-	MainPID int    `json:"mainPid"`
-	Cgroup  string `json:"cgroup"`
+	Phase  Phase  `json:"phase"`
+	Detail string `json:"detail,omitempty"` // why it is in that phase, with the fix where there is one
+	// Unmeasured is why it runs and cannot be measured, or "". Detail says it too.
+	Unmeasured string `json:"-"`
+	MainPID    int    `json:"mainPid"`
+	Cgroup     string `json:"cgroup"`
 	// RunningSince is when this incarnation became active; zero, and left out,
 	// when it is not.
 	RunningSince time.Time `json:"runningSince,omitzero"`
