@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +43,24 @@ type source struct {
 	health *health
 }
 
+// aliveTimeout is what the line may take to answer that it moves.
+const aliveTimeout = 2 * time.Second
+
+// unwatched returns an error that names the services which run and cannot be
+// measured, or nil.
+func unwatched(all []service.Status) error {
+	var blind []string
+	for _, st := range all {
+		if st.Phase == service.Running && st.Detail != "" {
+			blind = append(blind, st.Name+": "+st.Detail)
+		}
+	}
+	if blind == nil {
+		return nil
+	}
+	return errors.New(strings.Join(blind, "; "))
+}
+
 // Health returns how the daemon is now.
 func (s source) Health() service.Health {
 	h := s.health
@@ -53,6 +73,10 @@ func (s source) Health() service.Health {
 		}
 		out.Subsystems = append(out.Subsystems, sub)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), aliveTimeout)
+	add("engine", s.Alive(ctx))
+	cancel()
+	add("services", unwatched(s.Services()))
 	add("state", h.state.Err())
 	if h.systemd != nil {
 		var fault error

@@ -72,7 +72,7 @@ type Health struct {
 
 // Subsystem is one part of the daemon and how it is.
 type Subsystem struct {
-	Name   string `json:"name"` // "systemd", "state", "engine", "psi", "kmsg", "config"
+	Name   string `json:"name"` // "engine", "services", "state", "systemd", "kernel log", "config"
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"`
 }
