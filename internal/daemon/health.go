@@ -51,8 +51,8 @@ const aliveTimeout = 2 * time.Second
 func unwatched(all []service.Status) error {
 	var blind []string
 	for _, st := range all {
-		if st.Phase == service.Running && st.Detail != "" {
-			blind = append(blind, st.Name+": "+st.Detail)
+		if st.Unmeasured != "" {
+			blind = append(blind, st.Name+": "+st.Unmeasured)
 		}
 	}
 	if blind == nil {

@@ -13,8 +13,8 @@ func TestAServiceThatRunsUnwatchedIsNoGoodHealth(t *testing.T) {
 	if err := unwatched([]service.Status{good, down}); err != nil {
 		t.Errorf("all is well, and yet: %v", err)
 	}
-	blind := service.Status{Name: "blind", Phase: service.Running, Detail: "it cannot be measured"}
-	if err := unwatched([]service.Status{good, blind}); err == nil || !strings.Contains(err.Error(), "blind: it cannot be measured") {
+	blind := service.Status{Name: "blind", Phase: service.Running, Unmeasured: "open cgroup: no"}
+	if err := unwatched([]service.Status{good, blind}); err == nil || !strings.Contains(err.Error(), "blind: open cgroup: no") {
 		t.Errorf("got %v", err)
 	}
 }
