@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,6 +54,43 @@ services:
 	if st.MainPID != pid {
 		t.Errorf("main pid %d became %d with a restart of memsupd", pid, st.MainPID)
 	}
+}
+
+// TestLaunchedServiceTakesItsNewSettings: a reload that changes what memsupd launches
+// leaves the running service alone; its next restart brings the new settings.
+func TestLaunchedServiceTakesItsNewSettings(t *testing.T) {
+	config := func(port, most string) string {
+		return `
+services:
+  changed:
+    mode: launch
+    interval: 1s
+    limits: {max: ` + most + `}
+    launch:
+      exec: [/usr/bin/node, /opt/walmart/services/pricing.js]
+      environment: {PORT: "` + port + `", STILL: "1"}
+`
+	}
+	startMemsupd(t, config("18097", "256M"))
+	t.Cleanup(func() { run(t, "systemctl", "stop", "memsup-changed.service") })
+	running := func(s service.Status) bool { return s.Phase == service.Running && s.Sample != nil }
+	pid := waitStatus(t, "changed", "runs", running).MainPID
+
+	configure(t, config("18098", "300M"))
+	run(t, "systemctl", "reload", "memsupd")
+	quiet(t, 3*time.Second, "a reload leaves it alone", func() (string, bool) {
+		s := status(t, "changed")
+		return itoa(s.MainPID), s.MainPID == pid
+	})
+	run(t, "memsupctl", "restart", "changed")
+	st := waitStatus(t, "changed", "is launched anew", func(s service.Status) bool { return running(s) && s.MainPID != pid })
+	if st.Limits.Max != limit.Bytes(300<<20) {
+		t.Errorf("limits: %+v", st.Limits)
+	}
+	eventually(t, "it serves where it is told to now", func() (string, bool) {
+		body, err := get("http://127.0.0.1:18098/healthz")
+		return fmt.Sprint(body, err), err == nil
+	})
 }
 
 func TestAdoptAndSurviveTheUnitsRestart(t *testing.T) {
