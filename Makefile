@@ -40,6 +40,7 @@ lint:
 
 unit:
 	CGO_ENABLED=1 go test -race ./...
+	go test ./internal/api # every answer against the OpenAPI document; see document_race_test.go
 
 e2e: build ## the end-to-end tests in the guest (GUEST=bookworm for the other one, NATIVE=1 on this host, RUN=pattern)
 	@scripts/e2e

@@ -25,19 +25,6 @@ func decode[T any](t *testing.T, a answer) T {
 	return v
 }
 
-func TestIndexNamesEveryOperation(t *testing.T) {
-	h := serve(t, open(both()))
-	a := h.get("/")
-	for path := range openapi.model.Paths.PathItems.FromOldest() {
-		if path != "/" && !strings.Contains(string(a.body), " "+path+" ") {
-			t.Errorf("%s is not in\n%s", path, a.body)
-		}
-	}
-	if got := h.get("/openapi.yaml"); !bytes.Equal(got.body, contract.Document) {
-		t.Errorf("got %d and %d bytes", got.status, len(got.body))
-	}
-}
-
 // The names of fields are what others rely on: a change here breaks them.
 func TestServiceInFull(t *testing.T) {
 	a := serve(t, open(both())).get("/metrics/api-server")

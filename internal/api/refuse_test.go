@@ -92,22 +92,6 @@ func TestHostOverTCPIsThisOne(t *testing.T) {
 	}
 }
 
-func TestEveryOperationChecksTheHost(t *testing.T) {
-	l := both()
-	h := serve(t, open(l))
-	for path, item := range openapi.model.Paths.PathItems.FromOldest() {
-		for method := range item.GetOperations().FromOldest() {
-			path := strings.Replace(path, "{service}", "api-server", 1)
-			if a := h.ask(h.tcp, strings.ToUpper(method), path, "", "Host: evil.example"); a.status != http.StatusMisdirectedRequest {
-				t.Errorf("%s %s: %d", method, path, a.status)
-			}
-		}
-	}
-	if l.who() != "nobody" {
-		t.Errorf("%s, for another host", l.who())
-	}
-}
-
 // The authority to restart is the user's; a page in the user's browser has none.
 func TestPageOfAnotherSiteChangesNothing(t *testing.T) {
 	l := both()
