@@ -14,7 +14,7 @@ import (
 type Kill struct {
 	Victim    service.Victim
 	Host      bool          // the host ran out, not a cgroup at its limit
-	OOMMemcg  string        // the cgroup whose limit was reached; "" when Host
+	OOMMemcg  string        // the cgroup whose limit was reached, below the root; "" when Host
 	TaskMemcg string        // the cgroup of the victim, below the root
 	At        time.Duration // on the kernel log's clock, since boot
 }
@@ -26,10 +26,17 @@ const marker = "oom-kill:constraint="
 //
 //	3,1152,96345217,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=x.service,mems_allowed=0,oom_memcg=/system.slice/x.service,task_memcg=/system.slice/x.service,task=node,pid=412,uid=0
 //
-// The victim's name is its own to choose: it may hold commas and what looks like
-// further fields. So what stands before it is read from the left and what stands
-// after it from the right. Programs may write records too, with a facility of
-// their own; only the kernel's (0) are heard.
+// Programs may write records too, with a facility of their own; only the kernel's
+// (0) are heard. But what the kernel puts into its line is not all its own: whoever
+// may make cgroups below one (Delegate=, a user's own manager) chooses their names,
+// and a process its own; both may hold commas and what looks like further fields.
+// So what stands before the victim's name is read from the left and what stands
+// after it from the right, and a victim that is not of the cgroup at its limit is
+// not believed: that line was made to blame another.
+//
+// The kernel escapes what is not printable, and the backslash, as \x and two digits.
+// Cgroups are given as they are, since systemd's names hold backslashes; the
+// victim's name stays escaped, as it is for people to read.
 func parse(record []byte) (k Kill, ok bool, err error) {
 	header, text, found := bytes.Cut(record, []byte(";"))
 	if !found {
@@ -64,21 +71,33 @@ func parseKill(line string) (Kill, error) {
 	constraint, _, _ := strings.Cut(line, ",")
 	k.Host = constraint != "CONSTRAINT_MEMCG"
 
-	// From the left: the last of these that stands before the victim's name.
+	// From the left.
 	_, rest, ok := strings.Cut(line, ",mems_allowed=")
 	if !ok {
 		return bad("mems_allowed")
 	}
-	if _, after, ok := strings.Cut(rest, ",oom_memcg="); ok && !k.Host {
-		k.OOMMemcg, rest, ok = strings.Cut(after, ",task_memcg=")
-		if !ok {
-			return bad("task_memcg")
+	if !k.Host {
+		if _, rest, ok = strings.Cut(rest, ",oom_memcg="); !ok {
+			return bad("oom_memcg")
 		}
-	} else if _, rest, ok = strings.Cut(rest, ",task_memcg="); !ok {
+		k.OOMMemcg, rest, ok = strings.Cut(rest, ",task_memcg=")
+	} else {
+		_, rest, ok = strings.Cut(rest, ",task_memcg=")
+	}
+	if !ok {
 		return bad("task_memcg")
 	}
 	if k.TaskMemcg, rest, ok = strings.Cut(rest, ",task="); !ok {
 		return bad("task")
+	}
+	if k.OOMMemcg, ok = unescape(k.OOMMemcg); !ok || !k.Host && !strings.HasPrefix(k.OOMMemcg, "/") {
+		return bad("path in oom_memcg")
+	}
+	if k.TaskMemcg, ok = unescape(k.TaskMemcg); !ok || !strings.HasPrefix(k.TaskMemcg, "/") {
+		return bad("path in task_memcg")
+	}
+	if !k.Host && !within(k.TaskMemcg, k.OOMMemcg) {
+		return bad("victim in oom_memcg; its names are made to mislead")
 	}
 
 	// From the right.
@@ -100,4 +119,34 @@ func parseKill(line string) (Kill, error) {
 	}
 	k.Victim = service.Victim{PID: pid, Comm: rest[:i], UID: uint32(uid)}
 	return k, nil
+}
+
+// within reports whether the cgroup path is that of dir or below it.
+func within(path, dir string) bool {
+	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, "/"))
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// unescape undoes the kernel's escapes (append_char in kernel/printk/printk.c).
+func unescape(s string) (string, bool) {
+	if !strings.Contains(s, `\`) {
+		return s, true
+	}
+	var b strings.Builder
+	for {
+		plain, rest, more := strings.Cut(s, `\`)
+		b.WriteString(plain)
+		if !more {
+			return b.String(), true
+		}
+		if len(rest) < 3 || rest[0] != 'x' {
+			return "", false
+		}
+		c, err := strconv.ParseUint(rest[1:3], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		b.WriteByte(byte(c))
+		s = rest[3:]
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -14,6 +15,14 @@ import (
 // maxRecord is more than the kernel's own bound of one record
 // (PRINTKRB_RECORD_MAX and the header).
 const maxRecord = 8192
+
+// kmsgDevice is its number (Documentation/admin-guide/devices.txt).
+var kmsgDevice = unix.Mkdev(1, 11)
+
+// maxPass bounds one reading, so that who asks gets an answer while a program
+// floods the log: more than the log of most kernels holds (LOG_BUF_SHIFT). What is
+// left is read next time.
+const maxPass = 1 << 14
 
 // poll bounds how long Run waits before it looks whether its context has ended.
 const poll = time.Second
@@ -27,11 +36,20 @@ type Reader struct {
 }
 
 // Open opens the kernel log, "/dev/kmsg", at its end. It needs CAP_SYSLOG where
-// kernel.dmesg_restrict is set.
+// kernel.dmesg_restrict is set. What a container has under that name instead, such
+// as /dev/null or its console, is refused with an error that matches
+// [errors.ErrUnsupported].
 func Open(path string) (*Reader, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, errors.Join(fmt.Errorf("stat %s: %w", path, err), unix.Close(fd))
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != kmsgDevice {
+		return nil, errors.Join(fmt.Errorf("open %s: it is not the kernel log (character device 1:11): %w", path, errors.ErrUnsupported), unix.Close(fd))
 	}
 	if _, err := unix.Seek(fd, 0, unix.SEEK_END); err != nil && !errors.Is(err, unix.ESPIPE) {
 		return nil, errors.Join(fmt.Errorf("seek to the end of %s: %w", path, err), unix.Close(fd))
@@ -39,24 +57,25 @@ func Open(path string) (*Reader, error) {
 	return &Reader{fd: fd}, nil
 }
 
-// Drain reads all records that are there and calls kill for those that tell of
+// Drain reads the records that are there and calls kill for those that tell of
 // one. It does not wait for more. A record that cannot be parsed is an error,
 // told after the rest was read.
 func (r *Reader) Drain(kill func(Kill)) error {
-	kills, err := r.read()
+	kills, bad, err := r.read()
 	for _, k := range kills {
 		kill(k)
 	}
-	return err
+	return errors.Join(bad, err)
 }
 
-// read collects, so that no lock is held while kills are handed on.
-func (r *Reader) read() (kills []Kill, bad error) {
+// read collects, so that no lock is held while kills are handed on. bad is of
+// records that cannot be parsed, err of the log itself.
+func (r *Reader) read() (kills []Kill, bad, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for {
+	for range maxPass {
 		if r.fd < 0 {
-			return kills, errors.Join(bad, os.ErrClosed)
+			return kills, bad, os.ErrClosed
 		}
 		n, err := unix.Read(r.fd, r.buf[:])
 		switch {
@@ -66,11 +85,13 @@ func (r *Reader) read() (kills []Kill, bad error) {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EAGAIN):
-			return kills, bad
+			return kills, bad, nil
+		case errors.Is(err, unix.EINVAL): // longer than maxRecord, which no kill is; it is passed over
+			continue
 		case err != nil:
-			return kills, errors.Join(bad, fmt.Errorf("read the kernel log: %w", err))
+			return kills, bad, fmt.Errorf("read the kernel log: %w", err)
 		case n == 0:
-			return kills, bad
+			return kills, bad, fmt.Errorf("read the kernel log: it has an end: %w", io.ErrUnexpectedEOF)
 		}
 		k, ok, err := parse(r.buf[:n])
 		if err != nil {
@@ -80,6 +101,7 @@ func (r *Reader) read() (kills []Kill, bad error) {
 			kills = append(kills, k)
 		}
 	}
+	return kills, bad, nil
 }
 
 // Run drains the log whenever there is something in it, until ctx ends, the
@@ -94,15 +116,15 @@ func (r *Reader) Run(ctx context.Context, kill func(Kill), odd func(error)) erro
 		if !ready {
 			continue
 		}
-		kills, err := r.read()
+		kills, bad, err := r.read()
 		for _, k := range kills {
 			kill(k)
 		}
-		if errors.Is(err, os.ErrClosed) {
-			return os.ErrClosed
+		if bad != nil {
+			odd(bad)
 		}
 		if err != nil {
-			odd(err)
+			return err
 		}
 	}
 	return ctx.Err()
