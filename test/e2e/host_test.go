@@ -104,7 +104,7 @@ func eventually(t testing.TB, what string, ok func() (seen string, done bool)) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within %v; last seen: %s", what, patience, seen)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 
