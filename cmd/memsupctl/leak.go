@@ -81,19 +81,19 @@ func limitOf(text string) (uint64, error) {
 	return limit, nil
 }
 
-func (c *command) lookForLeaks(file string, look detector) error {
+func (c *command) lookForLeaks(file string, look detector) (err error) {
 	main, err := os.Open(file)
 	if err != nil {
 		return fmt.Errorf("read the recording: %w", err)
 	}
-	defer main.Close() // nothing was written to it
+	defer func() { err = errors.Join(err, main.Close()) }()
 	beside := trace.Source{Name: strings.TrimSuffix(file, ".csv") + ".extra.csv"}
-	switch extra, err := os.Open(beside.Name); {
-	case err == nil:
-		defer extra.Close()
+	switch extra, absent := os.Open(beside.Name); {
+	case absent == nil:
+		defer func() { err = errors.Join(err, extra.Close()) }()
 		beside.Reader = extra
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("read the recording: %w", err)
+	case !errors.Is(absent, fs.ErrNotExist):
+		return fmt.Errorf("read the recording: %w", absent)
 	}
 	r, err := trace.NewReader(trace.Source{Name: file, Reader: main}, beside)
 	if err != nil {

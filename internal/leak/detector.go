@@ -23,6 +23,7 @@ type Detector struct {
 	forks forks
 	past  past
 	v     Verdict
+	cycle int     // of the newest trend, in slots; 0: none
 	told  Verdict // the newest verdict that was news
 }
 
@@ -30,8 +31,8 @@ type Detector struct {
 // and whether it is news: suspicion begins or ends, or the class or rate changes.
 //
 // A sample older than the newest is ignored; when it is older by more than an hour
-// the clock has been set, and a new run begins. A sample without processes ends the
-// run. The verdict at a moment depends on nothing after it.
+// the clock has been set, and a new run begins, as it does after twelve hours without a
+// sample. A sample without processes ends the run. The verdict at a moment depends on nothing after it.
 func (d *Detector) Observe(at time.Duration, s Sample) (Verdict, bool) {
 	if d.running && at < d.newest {
 		if d.newest-at <= time.Hour {
@@ -42,13 +43,17 @@ func (d *Detector) Observe(at time.Duration, s Sample) (Verdict, bool) {
 	if s.Procs <= 0 {
 		return d.Restarted()
 	}
+	changed := false
+	if d.running && at-d.newest > slots*slot {
+		changed = d.told.Suspected
+		d.running, d.v, d.told = false, Verdict{}, Verdict{} // nothing that is known is still true
+	}
 	if !d.running {
 		d.running, d.origin, d.number = true, at, 0
 		d.floors.begin()
 		d.empty()
 		d.cpu = clock{}
 	}
-	changed := false
 	if n := int64((at - d.origin) / slot); n > d.number {
 		d.open.load = d.cpu.load()
 		d.forks.see(&d.floors, d.number, &d.open)

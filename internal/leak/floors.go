@@ -70,38 +70,39 @@ type view struct {
 // the private memory, and 0 leaves the floors as they are.
 func (f *floors) look(v *view, k series, each float64) {
 	v.n = f.n
-	i := (f.newest - int64(f.n) + 1) % slots
+	oldest := int((f.newest - int64(f.n) + 1) % slots)
 	for j := range f.n {
-		v.y[j] = float64(f.low[k][i])
-		if each > 0 {
-			v.y[j] -= each * float64(f.procs[i])
+		i := oldest + j
+		if i >= slots {
+			i -= slots
 		}
-		if i++; i == slots {
-			i = 0
-		}
+		v.y[j] = float64(f.low[k][i]) - each*float64(f.procs[i])
 	}
 }
 
 // least returns the least floor of slots from to to-1 and its place; ok is false when
 // all of them are gaps.
 func (v *view) least(from, to int) (x, y float64, ok bool) {
+	from = max(0, from)
 	at, y := -1, math.Inf(1)
-	for i := max(0, from); i < to; i++ {
-		if v.y[i] < y { // NaN is not
-			at, y = i, v.y[i]
+	if from < to {
+		for i, floor := range v.y[from:to] {
+			if floor < y { // NaN is not
+				at, y = from+i, floor
+			}
 		}
 	}
 	return float64(at), y, at >= 0
 }
 
-// rise is how far the newest floors are above the least, in bytes: no trend grows more.
+// rise is how far the newest hour is above the least floor, in bytes: no trend has
+// grown more.
 func (v *view) rise() float64 {
-	_, now, ok := v.least(v.n-min(v.n, slots/12), v.n)
-	_, low, _ := v.least(0, v.n)
+	_, low, ok := v.least(0, v.n)
 	if !ok {
 		return 0
 	}
-	top := now
+	top := low
 	for _, y := range v.y[max(0, v.n-slots/12):v.n] {
 		if y > top {
 			top = y

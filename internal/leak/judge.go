@@ -32,8 +32,9 @@ func (d *Detector) headroom() float64 {
 	return math.Max(d.limit-d.resident(), minRise*d.limit)
 }
 
-// find returns the window with the least scatter of all that look like a leak. A long
-// window is asked only when half a bucket has passed, for that long it looks the same.
+// find returns the window with the least scatter of all that look like a leak. A window
+// is asked once in a twelfth of its length, for about that long it looks the same, and
+// not all in the same slot; always asks them all.
 func (d *Detector) find(each float64, always bool) (best trend, kind series, no refusal) {
 	no = short
 	better := func(k series, t trend, why refusal) {
@@ -50,23 +51,29 @@ func (d *Detector) find(each float64, always bool) (best trend, kind series, no 
 			share = each
 		}
 		d.floors.look(&v, k, share)
-		if v.rise() < minRise*d.scale() {
+		rise := v.rise()
+		if rise < minRise*d.scale() {
 			continue
 		}
-		for _, size := range windows {
+		// A slope may show more growth than there was, but not half as much again.
+		weight := math.Min(1, 1.5*rise/d.headroom()) * perSlot
+		for i, size := range windows {
 			if size > v.n {
 				break
 			}
-			if always || d.floors.newest%int64(max(1, size/24)) == 0 {
+			if !always && float64(size)*weight+d.past.evidence < patienceFlat {
+				continue // no patience is used up yet
+			}
+			if always || (d.floors.newest+int64(i))%int64(size/buckets) == 0 {
 				t, why := d.window(&v, size, d.past.high[k])
 				better(k, t, why)
 			}
 		}
-		for _, lag := range lags {
+		for i, lag := range lags {
 			if v.n < 2*lag {
 				break
 			}
-			if always || d.floors.newest%int64(max(1, lag/phases)) == 0 {
+			if always || (d.floors.newest+int64(i))%int64(lag/4) == 0 {
 				t, why := d.season(&v, lag, d.past.high[k])
 				better(k, t, why)
 			}
@@ -79,12 +86,18 @@ func (d *Detector) find(each float64, always bool) (best trend, kind series, no 
 // news.
 func (d *Detector) judge() bool {
 	each := d.forks.share()
-	t, kind, no := d.find(each, false)
+	t, kind, no := trend{}, private, short
+	// What is known already is brought up to date every twelve minutes.
+	if !d.v.Suspected || d.floors.newest%6 == 0 {
+		t, kind, no = d.find(each, d.v.Suspected)
+	}
 	switch {
 	case no == "":
 		d.suspect(t, kind, each)
+		d.cycle = t.cycle
 	case d.urgent(&t):
 		d.v = Verdict{Suspected: true, Class: classes[d.fastest()], Urgent: true}
+		d.cycle = 0
 		d.rate(t.b, t.size)
 	case d.v.Suspected && d.over(each):
 		d.v = Verdict{}
@@ -137,7 +150,8 @@ func (d *Detector) suspect(t trend, kind series, each float64) {
 }
 
 // over reports whether the growth that is suspected has stopped: over a quarter of the
-// time that it took, and 40 minutes at least, it was less than a quarter of the rate.
+// time that it took, a whole cycle and 40 minutes at least, it was less than a quarter of
+// the rate.
 func (d *Detector) over(each float64) bool {
 	var v view
 	kind := private
@@ -150,7 +164,7 @@ func (d *Detector) over(each float64) bool {
 		each = 0
 	}
 	d.floors.look(&v, kind, each)
-	hold := max(20, int(d.v.Over/slot)/4)
+	hold := max(20, d.cycle, int(d.v.Over/slot)/4)
 	if v.n < 2*hold {
 		return false
 	}

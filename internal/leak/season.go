@@ -63,6 +63,7 @@ func (d *Detector) season(v *view, lag int, high float64) (t trend, no refusal) 
 	l := float64(lag)
 	t.b = slope{mid / l, low / l, high90 / l}
 	t.size = float64(n) / phases * l
+	t.cycle = lag
 	t.grown = t.b.mid * t.size
 	t.scatter = (s[len(s)*3/4] - s[len(s)/4]) / 1.35
 	return t, d.wait(&t, t.size, patience)

@@ -5,14 +5,14 @@ import "math"
 // urgent is the short rule, for a fuse too short for windows: most of the limit is in
 // use, the last six slots rose evenly, and as much again will hit it. It fills t.
 func (d *Detector) urgent(t *trend) bool {
-	const n = 6
+	const n, known = 6, 10
 	top := float64(d.floors.peak[d.floors.newest%peaks])
-	if d.limit <= 0 || d.floors.n < n || !(top >= nearLimit*d.limit) {
+	if d.limit <= 0 || d.floors.n < known || !(top >= nearLimit*d.limit) {
 		return false
 	}
 	// A sawtooth that lives near its limit rises evenly too, to where it was before.
 	for age := int64(n); age < min(int64(d.floors.n), peaks); age++ {
-		if float64(d.floors.peak[(d.floors.newest-age)%peaks]) >= top {
+		if float64(d.floors.peak[(d.floors.newest-age)%peaks]) >= top-minRise*d.limit {
 			return false
 		}
 	}

@@ -15,6 +15,7 @@ type trend struct {
 	grown    float64
 	scatter  float64
 	size     float64 // of the window
+	cycle    int     // that it grows under; 0: none
 	evidence float64 // minutes of patience used up
 }
 
