@@ -36,12 +36,9 @@ var gap = entry{low: [kinds]float64{math.NaN(), math.NaN(), math.NaN()}, load: m
 // begin forgets all; the next slot is number 0.
 func (f *floors) begin() { f.newest, f.n = -1, 0 }
 
-// add appends slot number, which is above the newest; those between are gaps. However
-// long a gap is, no more is written than is kept.
+// add appends slot number, which is above the newest; those between are gaps, no more
+// than are kept.
 func (f *floors) add(number int64, e entry) {
-	if missing := number - f.newest - 1; missing > slots {
-		f.newest += missing - slots
-	}
 	for f.newest < number-1 {
 		f.push(gap)
 	}

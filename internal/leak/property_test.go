@@ -23,10 +23,10 @@ type news struct {
 // history draws a service's samples: growth, cycles, steps, noise, gaps and restarts
 // in any mixture, a verdict of some kind being likely.
 func history(t *rapid.T) []reading {
-	amount := func(most float64, name string) float64 { return rapid.Float64Range(0, most).Draw(t, name) }
+	amount := func(name string, of ...float64) float64 { return rapid.SampledFrom(of).Draw(t, name) }
 	every := rapid.IntRange(5, 60).Draw(t, "every")
-	growth, cycle, period := amount(5, "growth"), amount(60, "cycle"), 5+amount(200, "period")
-	saw, step, noise := amount(60, "saw"), amount(80, "step"), amount(8, "noise")
+	growth, cycle, period := amount("growth", 0, 0.5, 1, 2, 5), amount("cycle", 0, 0, 10, 60), amount("period", 7, 20, 33, 200)
+	saw, step, noise := amount("saw", 0, 0, 20, 60), amount("step", 0, 0, 80), amount("noise", 0, 1, 8)
 	limit := rapid.SampledFrom([]float64{0, 400, 900, 2000}).Draw(t, "limit")
 	in := rapid.IntRange(0, 2).Draw(t, "series")
 	random := rapid.Uint64().Draw(t, "random")
@@ -38,7 +38,7 @@ func history(t *rapid.T) []reading {
 	}
 	var all []reading
 	at, begun := time.Duration(0), time.Duration(0)
-	for range rapid.IntRange(200, 2500).Draw(t, "samples") {
+	for range rapid.IntRange(600, 2500).Draw(t, "samples") {
 		at += time.Duration(1+next(uint64(2*every))) * time.Second
 		if next(400) == 0 {
 			at += time.Duration(next(3600)) * time.Second

@@ -23,9 +23,11 @@ func TestLeaksAreFound(t *testing.T) {
 		"sawtooth on it":   {simulated{limit: 800, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return 200 + t + sawtooth(t, 7, 60) })}, 1, 536, 0, Anon},
 		"after a warm-up":  {simulated{limit: 900, lasts: 450, noise: 1, memory: anon(func(t float64) float64 { return 200 + t + 100*(1-math.Exp(-t/15)) })}, 1, 596, 0, Anon},
 		"late":             {simulated{limit: 800, lasts: 500, noise: 1, memory: anon(func(t float64) float64 { return 200 + max(0, t-120)*1.5 })}, 1.5, 517, 120, Anon},
+		"late and fast":    {simulated{limit: 1060, lasts: 240, noise: 1, memory: anon(func(t float64) float64 { return 250 + max(0, t-150)*6 })}, 6, 284, 150, Anon},
 		"after a step":     {simulated{limit: 1200, lasts: 500, noise: 1, memory: anon(func(t float64) float64 { return 200 + onwards(t, 100, 90) + max(0, t-100)*1.5 })}, 1.5, 704, 100, Anon},
+		"under a high day": {simulated{limit: 800, lasts: 700, noise: 1, memory: anon(func(t float64) float64 { return 300 + 0.25*t + 90*math.Sin(t/28.3) })}, 0.25, 1624, 0, Anon},
 		"under a day":      {simulated{limit: 700, lasts: 700, noise: 1, memory: anon(func(t float64) float64 { return 250 + 0.4*t + 50*math.Sin(t/25) })}, 0.4, 995, 0, Anon},
-		"follows the load": {simulated{limit: 1100, lasts: 700, noise: 1, memory: anon(func(t float64) float64 { return 200 + t - 25*math.Sin(t/25) })}, 1, 896, 0, Anon},
+		"follows the load": {simulated{limit: 1100, lasts: 700, noise: 1, memory: anon(func(t float64) float64 { return 200 + t - 30*math.Sin(t/30) })}, 1, 896, 0, Anon},
 		"in swap": {simulated{limit: 300, lasts: 300, noise: 1, memory: func(t float64, m *megabytes) {
 			m.anon = min(280, 150+2*t)
 			m.swap = max(0, 2*t-130)
@@ -75,13 +77,17 @@ func TestLeaksAreFound(t *testing.T) {
 
 func TestNoLeakNoAlarm(t *testing.T) {
 	for name, tc := range map[string]simulated{
-		"flat":           {limit: 512, lasts: 720, noise: 5, memory: anon(func(float64) float64 { return 300 })},
-		"sawtooth":       {limit: 512, lasts: 720, noise: 1, memory: anon(func(t float64) float64 { return 200 + sawtooth(t, 11, 150) })},
-		"long sawtooth":  {limit: 512, lasts: 720, noise: 1, memory: anon(func(t float64) float64 { return 200 + sawtooth(t, 60, 150) })},
-		"fast sawtooth":  {limit: 512, lasts: 200, every: time.Second, noise: 1, memory: anon(func(t float64) float64 { return 200 + sawtooth(t, 0.7, 150) })},
-		"warm-up":        {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return 150 + 200*(1-math.Exp(-t/25)) })},
-		"warm-up, saw":   {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return 150 + 100*(1-math.Exp(-t/25)) + sawtooth(t, 9, 100) })},
-		"cache fills":    {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return min(400, 90+6*t) })},
+		"flat":             {limit: 512, lasts: 720, noise: 5, memory: anon(func(float64) float64 { return 300 })},
+		"sawtooth":         {limit: 512, lasts: 720, noise: 1, memory: anon(func(t float64) float64 { return 200 + sawtooth(t, 11, 150) })},
+		"long sawtooth":    {limit: 512, lasts: 720, noise: 1, memory: anon(func(t float64) float64 { return 200 + sawtooth(t, 60, 150) })},
+		"fast sawtooth":    {limit: 512, lasts: 200, every: time.Second, noise: 1, memory: anon(func(t float64) float64 { return 200 + sawtooth(t, 0.7, 150) })},
+		"warm-up":          {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return 150 + 200*(1-math.Exp(-t/25)) })},
+		"warm-up, saw":     {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return 150 + 100*(1-math.Exp(-t/25)) + sawtooth(t, 9, 100) })},
+		"cache fills":      {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return min(400, 90+6*t) })},
+		"cache just fills": {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return min(400, 110+5*t) })},
+		"steps and a drift": {limit: 512, lasts: 500, noise: 0.2, memory: anon(func(t float64) float64 {
+			return 150 + t/25 + onwards(t, 150, 70) + onwards(t, 290, 70)
+		})},
 		"day":            {limit: 512, lasts: 720, noise: 1, memory: anon(func(t float64) float64 { return 270 - 50*math.Cos(t/25) })},
 		"a step":         {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return 150 + onwards(t, 130, 200) })},
 		"a surge":        {limit: 512, lasts: 400, noise: 1, memory: anon(func(t float64) float64 { return 100 + 20*min(15, max(0, t-100)) })},
