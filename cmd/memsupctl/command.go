@@ -81,7 +81,7 @@ func (c *command) root(ctx context.Context) *cobra.Command {
 	// Scripts that were written for systemctl pass it; there is no pager.
 	flags.Bool("no-pager", false, "")
 	cobra.CheckErr(flags.MarkHidden("no-pager"))
-	root.AddCommand(c.status(ctx), c.restart(ctx), c.alerts(ctx), c.version())
+	root.AddCommand(c.status(ctx), c.restart(ctx), c.alerts(ctx), c.leak(), c.version())
 	return root
 }
 
