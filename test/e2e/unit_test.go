@@ -96,12 +96,14 @@ func unitUntil(t testing.TB, s *unit.Systemd, w *unit.Watch, name string, want f
 		if !slices.Contains(c.Units, name) || !c.Connected {
 			return false
 		}
-		var err error
-		if st, err = s.State(unitContext(t), name); errors.Is(err, unit.ErrDisconnected) {
-			return false
-		} else if err != nil {
-			t.Fatal(err)
-		}
+		// An answer that is late comes with no change of its own: ask again.
+		eventually(t, "systemd answers", func() (string, bool) {
+			var err error
+			if st, err = s.State(unitContext(t), name); err != nil && !errors.Is(err, unit.ErrDisconnected) {
+				t.Fatal(err)
+			}
+			return errorText(err), err == nil
+		})
 		return want(st)
 	})
 	return st
