@@ -1,11 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -23,14 +24,10 @@ type File struct {
 // Load reads the configuration at path, and then memsupd.d/*.yaml beside it in
 // the order of their names; what comes later overrides, key by key.
 func Load(path string) (Config, error) {
-	names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "memsupd.d", "*.yaml"))
+	names, err := dropIns(filepath.Join(filepath.Dir(path), "memsupd.d"))
 	if err != nil {
 		return Config{}, fmt.Errorf("list configuration drop-ins: %w", err)
 	}
-	if len(names) > maxFiles {
-		return Config{}, &Error{File: filepath.Join(filepath.Dir(path), "memsupd.d"), Problem: fmt.Sprintf("%d files", len(names)), Want: fmt.Sprintf("want at most %d", maxFiles)}
-	}
-	slices.Sort(names)
 	var files []File
 	for _, name := range append([]string{path}, names...) {
 		content, err := read(name)
@@ -40,6 +37,28 @@ func Load(path string) (Config, error) {
 		files = append(files, File{Name: name, Content: content})
 	}
 	return Parse(files)
+}
+
+// dropIns returns the files of a directory that count, in the order of their names.
+// Hidden ones do not: editors leave theirs there while they work.
+func dropIns(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".yaml") && name[0] != '.' {
+			names = append(names, filepath.Join(dir, name))
+		}
+	}
+	if len(names) > maxFiles {
+		return nil, &Error{File: dir, Problem: fmt.Sprintf("%d files", len(names)), Want: fmt.Sprintf("want at most %d", maxFiles)}
+	}
+	return names, nil
 }
 
 func read(name string) (_ []byte, err error) {
@@ -63,13 +82,18 @@ func read(name string) (_ []byte, err error) {
 }
 
 // unitName completes a unit's name and reports whether it can be one's
-// (systemd.unit(5)): one instance, not a path, not a glob.
+// (systemd.unit(5)): one instance, not a path, not a glob. It takes nothing that
+// package unit would refuse.
 func unitName(s string) (string, bool) {
 	if !strings.Contains(s, ".") {
 		s += ".service"
 	}
 	base, ok := strings.CutSuffix(s, ".service")
-	if !ok || base == "" || len(s) > 255 || strings.HasSuffix(base, "@") || strings.HasPrefix(base, ".") {
+	if !ok || base == "" || len(s) > 255 || strings.HasSuffix(base, "@") || strings.HasPrefix(base, "@") || strings.HasPrefix(base, ".") {
+		return "", false
+	}
+	switch filepath.Ext(base) { // "a.socket.service" is a slip
+	case ".automount", ".device", ".mount", ".path", ".scope", ".slice", ".socket", ".swap", ".target", ".timer":
 		return "", false
 	}
 	for _, r := range base {

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Parse makes a configuration of the files' contents; a later file overrides an
@@ -54,14 +57,20 @@ type reader struct {
 }
 
 func (p *reader) at(n ast.Node) place {
-	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+	if n == nil {
 		return place{p.file, 1, 1}
 	}
-	pos := n.GetToken().Position
 	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
 		return p.at(m.Values[0].Key)
 	}
-	return place{p.file, max(pos.Line, 1), max(pos.Column, 1)}
+	return p.where(n.GetToken())
+}
+
+func (p *reader) where(t *token.Token) place {
+	if t == nil || t.Position == nil {
+		return place{p.file, 1, 1}
+	}
+	return place{p.file, max(t.Position.Line, 1), max(t.Position.Column, 1)}
 }
 
 func (p *reader) bad(at place, want, format string, args ...any) {
@@ -72,18 +81,24 @@ func (p *reader) bad(at place, want, format string, args ...any) {
 
 // parse returns the document of a file, or nil when there is nothing to read.
 func (p *reader) parse(f File) ast.Node {
-	file, err := parser.ParseBytes(f.Content, 0, parser.AllowDuplicateMapKey())
+	content := strings.TrimPrefix(string(f.Content), "\ufeff") // what some editors begin a file with
+	if at, ok := p.legible(content); !ok {
+		p.bad(at, "want UTF-8", "not YAML: bytes that are no text")
+		return nil
+	}
+	tokens := lexer.Tokenize(content)
+	if t, problem := tooMuch(tokens); t != nil {
+		p.bad(p.where(t), "", "not a configuration: %s", problem)
+		return nil
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		at := place{p.file, 1, 1}
 		var syntax *yaml.SyntaxError
-		problem := err.Error()
-		if errors.As(err, &syntax) {
-			problem = syntax.Message
-			if syntax.Token != nil && syntax.Token.Position != nil {
-				at.line, at.column = max(syntax.Token.Position.Line, 1), max(syntax.Token.Position.Column, 1)
-			}
+		if errors.As(err, &syntax) { // its Error prints the file, which can take minutes
+			p.bad(p.where(syntax.Token), "", "not YAML: %s", firstLine(syntax.Message))
+		} else {
+			p.bad(place{p.file, 1, 1}, "", "not YAML: %s", firstLine(err.Error()))
 		}
-		p.bad(at, "", "not YAML: %s", firstLine(problem))
 		return nil
 	}
 	var root ast.Node
@@ -98,6 +113,55 @@ func (p *reader) parse(f File) ast.Node {
 		root = doc.Body
 	}
 	return root
+}
+
+// maxDepth and maxKeys are more than a configuration has. The parser calls itself for
+// each level, so that a file of brackets alone would exhaust the stack, which ends the
+// process and not the call; and it takes time by the square of a mapping's keys.
+const (
+	maxDepth = 32
+	maxKeys  = 20 * maxServices
+)
+
+// tooMuch returns the first token that is one too many and why, or nil. Blocks that are
+// indented line by line are not counted as depth: theirs is no more than the root of the
+// file's size.
+func tooMuch(tokens token.Tokens) (*token.Token, string) {
+	flow, inLine, line, marks, names := 0, 0, 0, 0, 0
+	for _, t := range tokens {
+		if t.Position != nil && t.Position.Line != line {
+			line, inLine = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType:
+			inLine++
+		case token.TagType, token.AnchorType:
+			marks++ // none is read here
+		case token.MappingValueType:
+			names++
+		}
+		if flow+inLine+marks > maxDepth {
+			return t, fmt.Sprintf("nested more than %d deep", maxDepth)
+		}
+		if names > maxKeys {
+			return t, fmt.Sprintf("more than %d keys", maxKeys)
+		}
+	}
+	return nil, ""
+}
+
+// legible reports whether s is text, or where it is not.
+func (p *reader) legible(s string) (place, bool) {
+	for i, r := range s {
+		if r == 0 || r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)) {
+			return place{p.file, 1 + strings.Count(s[:i], "\n"), i - strings.LastIndexByte(s[:i], '\n')}, false
+		}
+	}
+	return place{}, true
 }
 
 func firstLine(s string) string {
@@ -150,7 +214,7 @@ func (p *reader) entries(n ast.Node, what string, read func(key string, at place
 			p.bad(p.at(v.Key), "want a name", "a key of %s is %s", what, kind(v.Key))
 			continue
 		}
-		name := fmt.Sprint(key.GetValue())
+		name := key.GetToken().Value // as it is written: 010 is not 8
 		if s, ok := v.Key.(*ast.StringNode); ok {
 			name = s.Value
 		}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -13,13 +14,21 @@ import (
 
 // Each of these reads one kind of value, or tells what was expected instead.
 
-// text returns a scalar as it is written.
+// text returns a scalar as it is written. An escape such as "\xff" can make bytes
+// that neither D-Bus nor a path takes: not here.
 func (p *reader) text(n ast.Node, want string) (string, bool) {
+	legible := func(s string) (string, bool) {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			p.bad(p.at(n), want, "%.80q", s)
+			return "", false
+		}
+		return s, true
+	}
 	switch n := n.(type) {
 	case *ast.StringNode:
-		return n.Value, true
+		return legible(n.Value)
 	case *ast.LiteralNode:
-		return n.Value.Value, true
+		return legible(n.Value.Value)
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode:
 		return n.GetToken().Value, true
 	default:
@@ -132,7 +141,7 @@ func (p *reader) argv(to *[]string) func(ast.Node) {
 		var out []string
 		for i, v := range list.Values {
 			s, ok := p.text(v, want)
-			if ok && (strings.ContainsRune(s, 0) || i == 0 && !strings.HasPrefix(s, "/")) {
+			if ok && i == 0 && !strings.HasPrefix(s, "/") {
 				p.bad(p.at(v), want, "%.80q", s)
 			}
 			out = append(out, s)
@@ -147,8 +156,8 @@ func (p *reader) environment(to *[]string) func(ast.Node) {
 		var out []string
 		p.entries(n, "environment", func(key string, at place, value ast.Node) {
 			s, ok := p.text(value, "want a value")
-			if ok && (key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(s, 0)) {
-				p.bad(at, "want a name without '='", "environment variable %.60q", key)
+			if ok && !isVariable(key) {
+				p.bad(at, "want a name of letters, digits and '_', not beginning with a digit", "environment variable %.60q", key)
 			}
 			out = append(out, key+"="+s)
 		})

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,10 +160,21 @@ func (p *reader) placed(d *draft, known keys) keys {
 	return out
 }
 
-func isPath(s string) bool { return strings.HasPrefix(s, "/") && !strings.ContainsRune(s, 0) }
+func isPath(s string) bool { return strings.HasPrefix(s, "/") }
 
 func isWord(s string) bool {
-	return s != "" && len(s) <= 64 && !strings.ContainsAny(s, " \t\n/:\x00")
+	return s != "" && len(s) <= 64 && !strings.ContainsAny(s, " \t\n/:")
+}
+
+// isVariable reports whether systemd takes s as the name of an environment variable.
+func isVariable(s string) bool {
+	for i, r := range s {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func isLoopback(s string) bool {
@@ -170,7 +182,10 @@ func isLoopback(s string) bool {
 		return true
 	}
 	host, port, err := net.SplitHostPort(s)
-	if err != nil || port == "" {
+	if err != nil {
+		return false
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return false
 	}
 	ip := net.ParseIP(host)
@@ -235,6 +250,14 @@ func (p *reader) check(d *draft) {
 		p.bad(d.place("mode"), "want launch.exec: [/path/to/program, argument]", "%s: nothing to launch", s.Name)
 	}
 	l := s.Limits
+	for _, c := range []struct {
+		name string
+		v    limit.Value
+	}{{"max", l.Max}, {"high", l.High}} {
+		if c.v == limit.Bytes(0) {
+			p.bad(d.place(c.name), `want a size, or "max" for no limit`, "%s: %s is 0, with which nothing runs", s.Name, c.name)
+		}
+	}
 	for _, c := range []struct {
 		low, high         limit.Value
 		lowName, highName string
