@@ -83,8 +83,8 @@ const (
 	bufferMost = 1 << 20 // no kernel file here comes near: refuse to grow further
 )
 
-// pread reads the whole of fd from its start into *buf, growing it at need, and
-// returns the part that was read.
+// pread reads the whole of fd, a file that the kernel writes at once, from its start
+// into *buf, growing it at need, and returns the part that was read.
 func pread(fd int, buf *[]byte) ([]byte, error) {
 	for {
 		n, err := unix.Pread(fd, *buf, 0)
@@ -102,7 +102,7 @@ func pread(fd int, buf *[]byte) ([]byte, error) {
 	}
 }
 
-// readAt reads the whole of the file name in the directory dir.
+// readAt reads the file name in the directory dir, one that the kernel writes at once.
 func readAt(dir int, name string, buf *[]byte) (b []byte, err error) {
 	fd, err := openat(dir, name, unix.O_RDONLY)
 	if err != nil {
@@ -113,6 +113,43 @@ func readAt(dir int, name string, buf *[]byte) (b []byte, err error) {
 		err = cerr
 	}
 	return b, err
+}
+
+// readAll reads the whole of the file name in the directory dir. The kernel hands out
+// a list such as cgroup.procs a page at a time, however large the buffer.
+func readAll(dir int, name string, buf *[]byte) (b []byte, err error) {
+	fd, err := openat(dir, name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	b, err = drain(fd, buf)
+	if cerr := unix.Close(fd); err == nil {
+		err = cerr
+	}
+	return b, err
+}
+
+// drain reads fd to its end into *buf, growing it at need, and returns what was read.
+func drain(fd int, buf *[]byte) ([]byte, error) {
+	used := 0
+	for {
+		n, err := unix.Read(fd, (*buf)[used:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return (*buf)[:used], nil
+		}
+		if used += n; used < len(*buf) {
+			continue
+		}
+		if used >= bufferMost {
+			return nil, fmt.Errorf("longer than %d bytes", bufferMost)
+		}
+		*buf = append(*buf, make([]byte, len(*buf))...)
+	}
 }
 
 // writeAt writes s to the file name in the directory dir with one write(2). It

@@ -182,7 +182,7 @@ func (g *Group) readFile(name string, parse func(b []byte) error) error {
 	err := g.use(func() error {
 		buf := buffers.Get().(*[]byte)
 		defer buffers.Put(buf)
-		b, err := readAt(g.dir, name, buf)
+		b, err := readAll(g.dir, name, buf)
 		if err != nil {
 			return g.explain(err)
 		}

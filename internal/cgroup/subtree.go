@@ -70,7 +70,7 @@ func moveAll(dir int, leaf string) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for range vacateRounds {
-		b, err := readAt(dir, "cgroup.procs", buf)
+		b, err := readAll(dir, "cgroup.procs", buf)
 		if err != nil {
 			return gone(err)
 		}
