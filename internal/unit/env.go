@@ -3,6 +3,7 @@ package unit
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // private are the variables that speak of the daemon itself and would make a
@@ -59,7 +60,7 @@ func isPrivate(name string) bool {
 func checkEnv(env []string) error {
 	for _, kv := range env {
 		name, _, ok := strings.Cut(kv, "=")
-		if !ok || !envName(name) || strings.ContainsRune(kv, 0) {
+		if !ok || !envName(name) || !utf8.ValidString(kv) || strings.ContainsRune(kv, 0) {
 			return fmt.Errorf("%w: environment %.64q: want NAME=value", errSpec, kv)
 		}
 	}

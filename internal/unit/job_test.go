@@ -3,6 +3,8 @@ package unit
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -200,7 +202,8 @@ func TestLaunchSendsOnlyWhatIsSet(t *testing.T) {
 		"Slice": `"memsup.slice"`, "Type": `"exec"`, "MemoryAccounting": "true", "MemoryMax": "@t 1048576",
 		"MemoryHigh": "@t 18446744073709551615", "MemorySwapMax": "@t 0", "OOMScoreAdjust": "0",
 		"Environment": `["A=b c", "_X1="]`,
-		"ExecStart":   `[["/usr/bin/node", ["/usr/bin/node", "a b", "$HOME %i"], false]]`,
+		// As it is: systemd is not to put its own HOME there.
+		"ExecStartEx": `[["/usr/bin/node", ["/usr/bin/node", "a b", "$HOME %i"], ["no-env-expand"]]]`,
 	}
 	sent := m.sent()
 	for name, v := range sent {
@@ -228,4 +231,19 @@ func TestSetLimitsSendsOnlyWhatIsThere(t *testing.T) {
 	if err := s.SetLimits(testContext(t), "a", limit.Set{}, true); err == nil {
 		t.Error("no limit at all: no error")
 	}
+}
+
+func FuzzJobID(f *testing.F) {
+	for _, s := range []string{"/org/freedesktop/systemd1/job/123", "/org/freedesktop/systemd1/job/0", "/org/freedesktop/systemd1/job/4294967296", "/org/freedesktop/systemd1/unit/1", "/", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		id, err := jobID(dbus.ObjectPath(s))
+		if (id == 0) != (err != nil) {
+			t.Fatalf("%q is %d, %v", s, id, err)
+		}
+		if err == nil && !strings.HasSuffix(s, strconv.FormatUint(uint64(id), 10)) {
+			t.Fatalf("%q is %d", s, id)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -88,9 +89,9 @@ func (s Spec) validate() error {
 	case s.StopTimeout < 0 || s.RestartSec < 0:
 		return fmt.Errorf("%w: a duration is negative", errSpec)
 	}
-	for _, a := range s.Exec {
-		if strings.ContainsRune(a, 0) {
-			return fmt.Errorf("%w: exec: NUL in an argument", errSpec)
+	for _, a := range append([]string{s.WorkingDir, s.User, s.Group, s.Description}, s.Exec...) {
+		if !utf8.ValidString(a) || strings.ContainsRune(a, 0) {
+			return fmt.Errorf("%w: %.64q: want UTF-8 without NUL", errSpec, a)
 		}
 	}
 	return checkEnv(s.Env)
@@ -138,7 +139,17 @@ func (s Spec) properties() []systemd.Property {
 	if len(s.Env) > 0 {
 		add("Environment", s.Env)
 	}
-	return append(out, systemd.PropExecStart(s.Exec, false))
+	// Without the option systemd puts its own environment's values for $NAME and
+	// ${NAME} into the arguments.
+	add("ExecStartEx", []execStart{{Path: s.Exec[0], Args: s.Exec, Options: []string{"no-env-expand"}}})
+	return out
+}
+
+// execStart is an element of ExecStartEx, a(sasas).
+type execStart struct {
+	Path    string
+	Args    []string // from the name that the program is told it has
+	Options []string
 }
 
 func orDefault(s, def string) string {

@@ -43,6 +43,10 @@ func TestSpecIsRefused(t *testing.T) {
 		"empty name":          func(s *Spec) { s.Env = []string{"=c"} },
 		"digit first":         func(s *Spec) { s.Env = []string{"1A=c"} },
 		"NUL in the value":    func(s *Spec) { s.Env = []string{"A=\x00"} },
+		"latin-1 argument":    func(s *Spec) { s.Exec = append(s.Exec, "caf\xe9") },
+		"latin-1 value":       func(s *Spec) { s.Env = []string{"A=caf\xe9"} },
+		"NUL in directory":    func(s *Spec) { s.WorkingDir = "/\x00" },
+		"NUL in user":         func(s *Spec) { s.User = "\x00" },
 		"signal out of range": func(s *Spec) { s.KillSignal = 65 },
 	} {
 		s := ok
