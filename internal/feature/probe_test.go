@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -220,6 +221,18 @@ func FuzzParseKernel(f *testing.F) {
 		}
 		if k.Less(k) || !k.Less(Kernel{k.Major, k.Minor + 1}) || !k.Less(Kernel{k.Major + 1, 0}) {
 			t.Fatalf("%v: order", k)
+		}
+	})
+}
+
+func FuzzParseSystemd(f *testing.F) {
+	for _, s := range []string{"257.7-1", "249.11-0ubuntu3.12", "258~rc1", " 252 (x)\n", "v257", "-1", "99999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := ParseSystemd(s)
+		if err != nil && n != 0 || err == nil && (n < 0 || !strings.Contains(s, strconv.Itoa(n))) {
+			t.Fatalf("%q is %d, %v", s, n, err)
 		}
 	})
 }
