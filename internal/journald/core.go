@@ -28,7 +28,9 @@ type Core struct {
 func Available() bool { return journal.Enabled() }
 
 // New returns a core for the local journal.
-func New(level zapcore.LevelEnabler) *Core { return &Core{LevelEnabler: level, send: journal.Send} }
+func New(level zapcore.LevelEnabler) *Core {
+	return &Core{LevelEnabler: level, send: socket{path: socketPath, patience: patience}.send}
+}
 
 // With returns a core that adds the fields to each entry.
 func (c *Core) With(fields []zapcore.Field) zapcore.Core {
