@@ -48,8 +48,6 @@ func newNode(t testing.TB, name, program string, settings string, env ...string)
 	write(t, "/etc/systemd/system/"+n.unit, b.String())
 	run(t, "systemctl", "daemon-reload")
 	t.Cleanup(func() {
-		// Nobody waits for it any more: one that is held at MemoryHigh takes its time.
-		_, _ = try(t, "systemctl", "kill", "--signal=KILL", n.unit)
 		_, _ = try(t, "systemctl", "stop", n.unit)
 		_, _ = try(t, "systemctl", "reset-failed", n.unit)
 		for _, p := range []string{"/etc/systemd/system/" + n.unit, "/etc/systemd/system/" + n.unit + ".d"} {

@@ -188,6 +188,8 @@ func TestCrossingMemoryHighRaisesTheAlert(t *testing.T) {
 	if len(status(t, calm.name).Alerts) != 0 {
 		t.Error("the neighbour has alerts")
 	}
+	// Held at MemoryHigh it would take its whole stop timeout to end.
+	run(t, "systemctl", "kill", "--signal=KILL", n.unit)
 }
 
 func TestCriticalLeadsToAGracefulRestart(t *testing.T) {
