@@ -63,10 +63,13 @@ func (s *Supervisor) listen(ctx context.Context) {
 	})
 }
 
-// deaf records that a source of events ended otherwise than by being closed. The
-// schedule goes on, so that the service is still watched.
+// deaf records, once for each cause, that a source of events ended otherwise than by
+// being closed. The schedule goes on, so that the service is still watched.
 func (s *Supervisor) deaf(err error, what string) {
 	if err == nil || errors.Is(err, os.ErrClosed) || errors.Is(err, context.Canceled) {
+		return
+	}
+	if before, told := s.deafTo.Swap(what, err.Error()); told && before == err.Error() {
 		return
 	}
 	s.host.Journal.Append(service.Decision{At: s.host.Now(), Note: &service.Note{Kind: "trouble", Message: what + ": " + err.Error()}})

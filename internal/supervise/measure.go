@@ -94,13 +94,15 @@ func (a *actor) open(ctx context.Context, l life) *gauge {
 	}
 	a.opened++
 	g := &gauge{life: l, group: group, key: fmt.Sprintf("%s %p %d", a.spec.Name, a, a.opened)}
-	if err := a.s.host.Memory.Add(group, g.key); err != nil {
+	if err := a.s.host.Memory.Add(group, g.key); err != nil && !errors.Is(err, cgroup.ErrGone) {
 		a.note("trouble", "watch memory.events: %v", err)
 	}
 	if a.s.host.Pressure != nil {
 		if g.stalls, err = group.ArmPressure(a.s.host.Pressure, trigger, g.key); err != nil {
 			g.stalls = nil
-			a.note("trouble", "arm a pressure trigger: %v", err)
+			if !errors.Is(err, cgroup.ErrGone) {
+				a.note("trouble", "arm a pressure trigger: %v", err)
+			}
 		}
 	}
 	return g

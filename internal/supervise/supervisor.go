@@ -28,6 +28,8 @@ type Supervisor struct {
 	asks chan func(context.Context)
 	done sync.WaitGroup // of every goroutine below Run
 
+	deafTo sync.Map // the last trouble of each source of events, by its name; bounded by their number
+
 	// Owned by Run.
 	state   *engine.State
 	waiting map[string]chan service.ActionRecord // by action
