@@ -83,8 +83,14 @@ func (s *Systemd) dialOne(ctx context.Context, address string, bus bool) (_ *lin
 			return nil, err
 		}
 	}
-	if err = l.call(ctx, managerPath, managerFace+".Subscribe", nil); err != nil && !isDBus(err, errSubscribed) {
-		return nil, err
+	// Whoever is connected directly gets all signals without asking (bus_foreach_bus in
+	// src/core/dbus.c), and a manager that has just lost its bus may take longer to
+	// answer than a dial may.
+	if bus {
+		err = l.call(ctx, managerPath, managerFace+".Subscribe", nil)
+		if err != nil && !isDBus(err, errSubscribed) {
+			return nil, err
+		}
 	}
 	if !stop() {
 		return nil, context.Cause(ctx)
