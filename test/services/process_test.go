@@ -57,7 +57,7 @@ func run(t *testing.T, name string, env ...string) *process {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("node: not found; scripts/setup installs it")
+		t.Fatal("node: not found; as root, scripts/setup lint installs it")
 	}
 	p := &process{t, &program{ended: make(chan struct{}), more: make(chan struct{})}}
 	p.cmd = exec.Command(node, filepath.Join("../../testdata/services", name+".js"))
