@@ -26,7 +26,7 @@ services:
     interval: 1s
     limits: {max: 256M, high: 200M, low: 64M, swapMax: 0}
     launch:
-      exec: [/usr/bin/node, /opt/walmart/services/cache-warmer.js]
+      exec: [/usr/bin/node, /opt/walmart/services/cache-warmer.js, $HOME, "%n"]
       environment: {PORT: "18099", STILL: "1"}
 `)
 	t.Cleanup(func() { run(t, "systemctl", "stop", "memsup-warmer.service") })
@@ -45,6 +45,12 @@ services:
 	}
 	if st.Limits.Max != limit.Bytes(256<<20) || st.Limits.SwapMax != limit.Bytes(0) {
 		t.Errorf("memsupd says %+v", st.Limits)
+	}
+
+	// Arguments are the user's own: nothing of a shell or of systemd's is read in them.
+	cmdline, err := os.ReadFile("/proc/" + itoa(st.MainPID) + "/cmdline")
+	if err != nil || !strings.HasSuffix(string(cmdline), "\x00$HOME\x00%n\x00") {
+		t.Errorf("it runs as %q, %v", cmdline, err)
 	}
 
 	// memsupd goes, the service stays; memsupd comes back to it.
